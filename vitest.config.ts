@@ -1,0 +1,32 @@
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defaultServerConditions } from "vite";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+
+// Workspace packages resolve to their TypeScript sources, so that tests need no build.
+const conditions = ["@modelgate/source", ...defaultServerConditions];
+const workerBuild = fileURLToPath(new URL("packages/adapters-storage/test/build-worker.ts", import.meta.url));
+
+function projectsIn(folder: string): TestProjectInlineConfiguration[] {
+  const base = new URL(`${folder}/`, import.meta.url);
+  if (!existsSync(base)) return [];
+  return readdirSync(base)
+    .filter((name) => existsSync(new URL(`${name}/package.json`, base)))
+    .map((name) => ({
+      root: fileURLToPath(new URL(name, base)),
+      resolve: { conditions },
+      ssr: { resolve: { conditions } },
+      test: {
+        name: folder === "packages" ? name : `${folder}/${name}`,
+        include: ["test/**/*.test.ts"],
+        // Whoever opens the SQLite store from source needs its worker; core never does.
+        globalSetup: name === "core" ? [] : [workerBuild],
+        testTimeout: 20_000,
+        hookTimeout: 20_000,
+      },
+    }));
+}
+
+export default defineConfig({
+  test: { projects: [...projectsIn("packages"), ...projectsIn("examples")] },
+});
