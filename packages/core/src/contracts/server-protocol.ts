@@ -1,0 +1,128 @@
+import type { ByteStream, Closable, OperationOptions } from "./common.ts";
+import type { ModelServer } from "./discovery.ts";
+
+/** What a protocol says of one of its operations. */
+export interface OperationSpec {
+  /** Whether sending it twice is harmless. Only what is declared so is ever sent again after an unclear send. */
+  readonly repeatable: boolean;
+  /** Whether the server answers at once and works on. */
+  readonly background: boolean;
+  /** Time limit of the call, or of the whole run for background work. */
+  readonly timeoutMs: number;
+  /** Time limit of the request that begins background work. Default: `timeoutMs` or two minutes, whichever is less. */
+  readonly callTimeoutMs?: number | undefined;
+  /** The media type that it expects, without parameters; absent when it takes no body. */
+  readonly contentType?: string | undefined;
+}
+
+/** What the server said, before its body was read. */
+export interface ServerAnswer {
+  readonly status?: number | undefined;
+  readonly contentType?: string | undefined;
+  readonly disposition?: string | undefined;
+  /** When the server announced it. */
+  readonly sizeBytes?: number | undefined;
+  /** Read it to the end or `return()` it. A break in the middle throws `SERVER_BROKE_OFF`. */
+  readonly body: ByteStream;
+}
+
+/**
+ * What came back from a call, in words that every protocol shares.
+ *
+ * - `done`: the final answer.
+ * - `accepted`: the server works in the background under `runId`.
+ * - `refused`: nothing was begun: no connection, still starting, busy, draining. Waiting is not failing.
+ * - `broken`: the send may have had an effect, and no usable answer came.
+ * - `rejected`: the server will not do this, now or later; its answer is kept.
+ */
+export type CallOutcome =
+  | { readonly kind: "done"; readonly answer: ServerAnswer }
+  | { readonly kind: "accepted"; readonly runId?: string | undefined; readonly instance?: string | undefined }
+  | {
+      readonly kind: "refused";
+      readonly reason: "unreachable" | "starting" | "busy" | "draining";
+      /** What the server asked for. */
+      readonly retryAfterMs?: number | undefined;
+      /** The run that keeps it busy. */
+      readonly blockingRunId?: string | undefined;
+    }
+  | { readonly kind: "broken"; readonly reason: "reset" | "timeout" | "bad_gateway" }
+  | { readonly kind: "rejected"; readonly answer: ServerAnswer };
+
+export interface ServerCall {
+  readonly server: ModelServer;
+  readonly model: string;
+  readonly operation: string;
+  /** The task's id, by which the server knows the run. */
+  readonly taskId: string;
+  /** As the caller gave it, without the question mark. */
+  readonly query: string;
+  readonly contentType?: string | undefined;
+  readonly sizeBytes: number;
+  /** The payload: bytes when they are at hand, else a stream that can be read once. */
+  readonly payload: Uint8Array | ByteStream;
+  /** Called right before the first byte leaves. */
+  readonly onSend: () => void;
+  /** Time limit until the answer's headers; the body's is the caller's. */
+  readonly timeoutMs: number;
+}
+
+/** What a probe found. */
+export interface ProbeReport {
+  readonly ready: boolean;
+  /** Which incarnation answered, where it can be told. */
+  readonly instance?: string | undefined;
+  /** Models that the server says it serves; absent when it does not say. */
+  readonly models?: readonly string[] | undefined;
+  /** Why not, for people; no secrets. */
+  readonly reason?: string | undefined;
+}
+
+/**
+ * What is known of the background work that a task began on a server.
+ *
+ * - `active`: it runs.
+ * - `succeeded`, `failed`: it ended so. `document` is the result.
+ * - `none`: the server is sure that it knows no such run.
+ * - `unclear`: it cannot be told now.
+ */
+export interface RunReport {
+  readonly run: "active" | "succeeded" | "failed" | "none" | "unclear";
+  readonly runId?: string | undefined;
+  readonly document?: ServerAnswer | undefined;
+  /** Whether the server does no background work at all; absent when it cannot be told. */
+  readonly idle?: boolean | undefined;
+  readonly instance?: string | undefined;
+}
+
+export interface RunQuery {
+  readonly server: ModelServer;
+  /** Absent when only the server's idleness is asked for. */
+  readonly taskId?: string | undefined;
+  readonly runId?: string | undefined;
+}
+
+/** How a kind of server is spoken to. It judges statuses and texts of that kind; the core does not. */
+export interface ServerProtocol extends Closable {
+  /** As servers name it in `ModelServer.protocol`. */
+  readonly name: string;
+  readonly operations: ReadonlyMap<string, OperationSpec>;
+  readonly capabilities: {
+    /** Whether `findRun` can tell. When not, an unclear send of work that is not repeatable stays unclear. */
+    readonly findsRuns: boolean;
+    readonly cancelsRuns: boolean;
+  };
+  /** Whether the server is ready for work. Never rejects because of the server. */
+  probe(server: ModelServer, options?: OperationOptions): Promise<ProbeReport>;
+  /**
+   * Sends one task. Never rejects because of the server: that is an outcome. An aborted `signal` reaches the server
+   * as a closed connection, and rejects.
+   */
+  call(call: ServerCall, options?: OperationOptions): Promise<CallOutcome>;
+  /** What became of a run. Never rejects because of the server. */
+  findRun(query: RunQuery, options?: OperationOptions): Promise<RunReport>;
+  /** Asks the server to end a run; resolves whether it took the request. Rejects `UNSUPPORTED` unless claimed. */
+  cancelRun(query: RunQuery, options?: OperationOptions): Promise<boolean>;
+  /** What the server says of itself, verbatim. `undefined` when it has no such thing or does not answer. */
+  info(server: ModelServer, options?: OperationOptions): Promise<ServerAnswer | undefined>;
+}

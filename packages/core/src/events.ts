@@ -1,0 +1,52 @@
+import type { TerminalState } from "./contracts/task.ts";
+import type { GatewayErrorCode } from "./errors.ts";
+
+/** Names a task in an event. No payload, result or server text is ever in one. */
+export interface TaskEvent {
+  readonly id: string;
+  readonly model: string;
+  readonly operation: string;
+}
+
+export interface AttemptEvent extends TaskEvent {
+  readonly attempt: number;
+  readonly server: string;
+}
+
+/** What the gateway tells those who listen. Observations: nothing inside depends on a listener. */
+export interface GatewayEvents {
+  /** A task was accepted and is durable. */
+  "task:submitted": (event: TaskEvent & { readonly priority: number }) => void;
+  /** An attempt of this gateway began. */
+  "task:started": (event: AttemptEvent) => void;
+  /** The server accepted it and works in the background. */
+  "task:running": (event: AttemptEvent & { readonly runId?: string | undefined }) => void;
+  /** An attempt was handed back, and the task waits again. */
+  "task:returned": (
+    event: AttemptEvent & { readonly counts: boolean; readonly code?: string | undefined },
+  ) => void;
+  /** A task reached its terminal state, as far as this process had to do with it. */
+  "task:ended": (
+    event: TaskEvent & {
+      readonly state: TerminalState;
+      readonly attempt: number;
+      readonly code?: string | undefined;
+    },
+  ) => void;
+  /** A server became selectable, or stopped being so. */
+  "server:changed": (event: {
+    readonly server: string;
+    readonly state: string;
+    readonly models: readonly string[];
+  }) => void;
+  /** A server that kept failing gets no work for a while. */
+  "server:ejected": (event: { readonly server: string; readonly forMs: number }) => void;
+  /** An adapter failed; the gateway goes on and tries again. */
+  "adapter:failed": (event: {
+    readonly adapter: string;
+    readonly operation: string;
+    readonly code: GatewayErrorCode | "UNKNOWN";
+  }) => void;
+  /** A listener threw. */
+  "listener:failed": (event: { readonly event: string }) => void;
+}

@@ -1,0 +1,7 @@
+import { recipe } from "../../tsup.base.ts";
+
+export default recipe({
+  index: "src/index.ts",
+  adapter: "src/adapter.ts",
+  "memory/index": "src/memory/index.ts",
+});
