@@ -1,0 +1,64 @@
+import { systemClock } from "../clock.ts";
+import type { Clock } from "../contracts/clock.ts";
+import type { Ledger, LedgerCapabilities } from "../contracts/ledger.ts";
+import type { TaskRecord } from "../contracts/task.ts";
+import { planGrants, type ServerRoom } from "../scheduler/plan-grants.ts";
+import { LaneIndex } from "./lane-index.ts";
+import { openness } from "./openness.ts";
+import { TaskTable } from "./task-table.ts";
+
+export interface MemoryLedgerOptions {
+  /** The store's clock. */
+  readonly clock?: Clock | undefined;
+  /** For the jitter of back-offs; in [0, 1). */
+  readonly random?: (() => number) | undefined;
+}
+
+/**
+ * A ledger in memory: exact order, nothing durable. Several gateways of one process may share it, and `close` of it
+ * is the owner's to call.
+ */
+export function memoryLedger(options: MemoryLedgerOptions = {}): Ledger {
+  const { clock = systemClock, random = Math.random } = options;
+  const lanes = new LaneIndex();
+  const table = new TaskTable(clock, random, (before, after) => follow(lanes, before, after));
+  const capabilities: LedgerCapabilities = { shared: false, durable: false, order: "exact" };
+  const guard = openness("memory ledger");
+
+  return {
+    capabilities,
+    submit: guard.wrap(async (batch) => table.insert(batch)),
+    exchange: guard.wrap(async (request) => {
+      const { settled, renewed, grants, repeated } = table.apply(request);
+      const nextDueInMs = lanes.promote(clock.now());
+      const granted = [...grants];
+      if (!repeated && request.want.length > 0) {
+        const rooms = request.want.map((want): ServerRoom => {
+          return { want, used: table.rows.used(want.server), held: table.rows.holds.has(want.server) };
+        });
+        const open = lanes.open();
+        for (const { id, want } of planGrants(rooms, open.lanes)) {
+          const row = table.rows.get(id);
+          const grant = row === undefined ? undefined : table.grant(request, row, want);
+          if (grant !== undefined) granted.push(grant);
+        }
+        open.settle();
+      }
+      const orphanHolds = table.rows.orphanHolds(request.want.map((want) => want.server));
+      return { sequence: request.sequence, settled, renewed, grants: granted, orphanHolds, nextDueInMs };
+    }),
+    get: guard.wrap(async (ids, { bodies = "none" } = {}) => ids.map((id) => table.rows.read(id, bodies))),
+    list: guard.wrap(async (request = {}) => table.rows.list(request)),
+    amend: guard.wrap(async (batch) => table.amend(batch)),
+    sweep: guard.wrap(async (request) => table.sweep(request)),
+    stats: guard.wrap(async () => table.rows.stats()),
+    close: guard.close,
+  };
+}
+
+function follow(lanes: LaneIndex, before: TaskRecord | undefined, after: TaskRecord | undefined): void {
+  const waits = after?.state === "pending";
+  if (!waits) {
+    if (before?.state === "pending") lanes.remove(before.id);
+  } else if (before?.state !== "pending" || before.rank !== after.rank) lanes.add(after);
+}

@@ -1,0 +1,74 @@
+import type { Checkpoint } from "../checkpoint.ts";
+import type { Clock } from "../contracts/clock.ts";
+import type { HoldRef, OrphanHold } from "../contracts/ledger.ts";
+import type { RunReport, ServerProtocol } from "../contracts/server-protocol.ts";
+import type { ServerDirectory } from "../routing/server-directory.ts";
+
+export interface HoldWatchOptions {
+  readonly clock: Clock;
+  readonly checkpoint: Checkpoint;
+  readonly directory: ServerDirectory;
+  readonly protocol: (name: string) => ServerProtocol | undefined;
+  /** A hold is to be released with the next exchange. */
+  readonly onRelease: () => void;
+}
+
+/** How often one server is asked whether it is free again. */
+const LOOK_EVERY_MS = 2_000;
+
+/**
+ * Looks after holds whose task nobody holds any more: background work that goes on after its task has ended. A hold
+ * is released once its server was seen idle, so that one server never does two runs at a time.
+ */
+export class HoldWatch {
+  readonly #options: HoldWatchOptions;
+  readonly #lookedMs = new Map<string, number>();
+  #released: HoldRef[] = [];
+
+  constructor(options: HoldWatchOptions) {
+    this.#options = options;
+  }
+
+  /** What the next exchange releases. */
+  get released(): readonly HoldRef[] {
+    return this.#released;
+  }
+
+  /** An exchange carried these, and its reply has come. */
+  forget(carried: readonly HoldRef[]): void {
+    if (carried.length > 0) this.#released = this.#released.filter((hold) => !carried.includes(hold));
+  }
+
+  /** Asks the servers of these holds, each not too often, whether they are free. */
+  look(orphans: readonly OrphanHold[]): void {
+    const nowMs = this.#options.clock.monotonic();
+    for (const hold of orphans) {
+      if (nowMs - (this.#lookedMs.get(hold.server) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) continue;
+      this.#lookedMs.set(hold.server, nowMs);
+      void this.#check(hold);
+    }
+  }
+
+  async #check(hold: OrphanHold): Promise<void> {
+    const { checkpoint, directory } = this.#options;
+    const server = directory.get(hold.server)?.server;
+    const protocol = server === undefined ? undefined : this.#options.protocol(server.protocol);
+    if (server === undefined || protocol === undefined) return;
+    const asking = protocol.findRun({ server, taskId: hold.id });
+    const report = await checkpoint(
+      "runner.idle-check",
+      asking.catch((): RunReport => ({ run: "unclear" })),
+    );
+    if (!isFree(report, hold)) return;
+    this.#released.push({ server: hold.server, id: hold.id, attempt: hold.attempt });
+    this.#options.onRelease();
+  }
+}
+
+function isFree(report: RunReport, hold: OrphanHold): boolean {
+  if (report.idle !== undefined) return report.idle;
+  if (report.instance !== undefined && hold.instance !== undefined && report.instance !== hold.instance)
+    return true;
+  // The server cannot tell whether it is free: it is taken to be once the run that held it is over.
+  return report.run === "succeeded" || report.run === "failed" || report.run === "none";
+}

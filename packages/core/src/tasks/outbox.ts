@@ -1,0 +1,37 @@
+import type { ExchangeOutcome, Settlement } from "../contracts/ledger.ts";
+
+interface Entry {
+  readonly item: Settlement;
+  readonly resolve: (outcome: ExchangeOutcome) => void;
+}
+
+/** Settlements on their way to the ledger. Each stays until an exchange has answered for it. */
+export class Outbox {
+  #entries: Entry[] = [];
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  /** Resolves what the ledger said of it. */
+  post(item: Settlement): Promise<ExchangeOutcome> {
+    return new Promise((resolve) => this.#entries.push({ item, resolve }));
+  }
+
+  /** What an exchange carries now, and how to tell the senders what came back. */
+  take(): { readonly settle: readonly Settlement[]; answered(outcomes: readonly ExchangeOutcome[]): void } {
+    const taken = [...this.#entries];
+    return {
+      settle: taken.map((entry) => entry.item),
+      answered: (outcomes) => {
+        this.#entries = this.#entries.slice(taken.length);
+        for (const [at, entry] of taken.entries()) entry.resolve(outcomes[at] ?? { outcome: "unknown" });
+      },
+    };
+  }
+
+  /** Gives up on everything; the ledger's lease decides. */
+  drop(): void {
+    for (const entry of this.#entries.splice(0)) entry.resolve({ outcome: "unknown" });
+  }
+}

@@ -1,0 +1,381 @@
+import type { Checkpoint } from "../checkpoint.ts";
+import type { Clock } from "../contracts/clock.ts";
+import type {
+  ExchangeOutcome,
+  ExchangeReply,
+  ExchangeRequest,
+  Grant,
+  Ledger,
+  RenewRef,
+  Settlement,
+} from "../contracts/ledger.ts";
+import type { ObjectStore } from "../contracts/object-store.ts";
+import type { ServerProtocol } from "../contracts/server-protocol.ts";
+import { GatewayError } from "../errors.ts";
+import type { ServerDirectory } from "../routing/server-directory.ts";
+import { Attempt, type AttemptHost, type Observation } from "./attempt.ts";
+import { HoldWatch } from "./hold-watch.ts";
+import { Outbox } from "./outbox.ts";
+import { runAttempt } from "./run-attempt.ts";
+import { withinTime } from "./time-limit.ts";
+
+export interface RunnerOptions {
+  readonly ledger: Ledger;
+  readonly objects: ObjectStore;
+  readonly directory: ServerDirectory;
+  readonly protocol: (name: string) => ServerProtocol | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly checkpoint: Checkpoint;
+  /** Who this is; `incarnation` is new at each start. */
+  readonly name: string;
+  readonly incarnation: string;
+  readonly leaseMs: number;
+  readonly pollMs: number;
+  readonly inlineBytes: number;
+  readonly events: RunnerEvents;
+}
+
+export interface RunnerEvents {
+  started(attempt: Attempt): void;
+  running(attempt: Attempt, runId: string | undefined): void;
+  /** The ledger accepted an ending or a handing back. */
+  settled(attempt: Attempt, item: Settlement): void;
+  ejected(server: string, forMs: number): void;
+  failed(operation: string, error: unknown): void;
+}
+
+/** Recoveries that one runner looks after at once. They take no slot, only a request now and then. */
+const MAX_RECOVERIES = 64;
+/** First and longest wait after an exchange that failed. */
+const RETRY_MS = 50;
+const LONGEST_RETRY_MS = 2_000;
+const keyOf = (ref: { readonly id: string; readonly attempt: number }): string => `${ref.attempt}#${ref.id}`;
+
+/**
+ * Works on tasks. One loop talks to the ledger, one exchange at a time: it carries what was settled, what is still
+ * held and which servers have room, and brings grants. Each grant is then worked on by itself.
+ *
+ * - Nothing is asked for that could not start now.
+ * - A hold counts from before its request was sent. A quarter of the lease before its end all work under it stops.
+ * - A reply that is lost is asked for again with the same sequence, which gives the same grants.
+ */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #outbox = new Outbox();
+  readonly #attempts = new Map<string, Attempt>();
+  readonly #host: AttemptHost;
+  readonly #holds: HoldWatch;
+  #sequence = 1;
+  #acknowledged = 0;
+  /** When the open sequence was first sent; its grants count from then. */
+  #firstSentMs: number | undefined;
+  #state: "idle" | "working" | "draining" | "stopped" = "idle";
+  #isWanted = false;
+  #isWatching = false;
+  /** When a server's pause ends, so that it is asked for again at once. */
+  #resumesMs: number | undefined;
+  #wake: (() => void) | undefined;
+  #nextLookMs = 0;
+  #loop: Promise<void> = Promise.resolve();
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    const { clock, random, checkpoint, objects, inlineBytes, directory, events } = options;
+    this.#holds = new HoldWatch({
+      clock,
+      checkpoint,
+      directory,
+      protocol: options.protocol,
+      onRelease: () => this.poke(),
+    });
+    this.#host = {
+      clock,
+      random,
+      checkpoint,
+      objects,
+      inlineBytes,
+      storeTimeoutMs: options.leaseMs,
+      protocol: options.protocol,
+      server: (id) => directory.get(id),
+      settle: (item) => this.#settle(item),
+      observe: (server, outcome) => this.#observe(server, outcome),
+      onStarted: (attempt) => events.started(attempt),
+      onRunning: (attempt, runId) => {
+        events.running(attempt, runId);
+        this.poke();
+      },
+    };
+  }
+
+  start(): void {
+    if (this.#state !== "idle") return;
+    this.#state = "working";
+    this.#loop = this.#run();
+  }
+
+  /** There may be something to do: new work, a server, a settlement. */
+  poke(): void {
+    this.#isWanted = true;
+    this.#wake?.();
+  }
+
+  /** Somebody wants this task cancelled; spares the holder the wait for its next renewal. */
+  cancel(id: string): void {
+    for (const attempt of this.#attempts.values()) if (attempt.id === id) attempt.requestCancel();
+  }
+
+  /** Attempts under way. */
+  get size(): number {
+    return this.#attempts.size;
+  }
+
+  /**
+   * Takes nothing new, lets what runs finish for `drainMs`, then hands back the rest. Resolves once the ledger knows,
+   * or after one more lease when it does not answer: then the lease does it.
+   */
+  async stop(drainMs: number): Promise<void> {
+    if (this.#state === "idle") this.#state = "stopped";
+    if (this.#state !== "working") return await this.#loop;
+    this.#state = "draining";
+    const { clock, leaseMs } = this.#options;
+    // A run in the background may take days; another process watches it from here on.
+    for (const attempt of this.#attempts.values())
+      if (!attempt.holdsSlot && !attempt.task.repeatable) attempt.stop("drain");
+    const cancelDrain = clock.after(drainMs, () => {
+      for (const attempt of this.#attempts.values()) attempt.stop("drain");
+    });
+    const cancelGiveUp = clock.after(drainMs + leaseMs, () => this.#finish());
+    this.#onEmpty = () => this.#finish();
+    this.poke();
+    this.#checkEmpty();
+    await this.#loop;
+    cancelDrain();
+    cancelGiveUp();
+  }
+
+  #checkEmpty(): void {
+    if (this.#state === "draining" && this.#attempts.size === 0 && this.#outbox.size === 0) this.#onEmpty?.();
+  }
+
+  #finish(): void {
+    this.#state = "stopped";
+    this.#outbox.drop();
+    for (const attempt of this.#attempts.values()) attempt.stop("lease");
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    let retryMs = RETRY_MS;
+    while (this.#state === "working" || this.#state === "draining") {
+      if (!this.#hasReason()) {
+        await this.#rest();
+        continue;
+      }
+      this.#isWanted = false;
+      try {
+        await this.#exchange();
+        retryMs = RETRY_MS;
+      } catch (error) {
+        this.#options.events.failed("exchange", error);
+        // A newer incarnation of this runner is at work, or the ledger is gone: everything held is lost.
+        if (GatewayError.is(error, "CLOSED") || GatewayError.is(error, "STALE_RUNNER")) return this.#finish();
+        this.#isWanted = true;
+        await this.#pause(retryMs * (0.5 + this.#options.random()));
+        retryMs = Math.min(LONGEST_RETRY_MS, retryMs * 2);
+      }
+    }
+  }
+
+  /** Whether an exchange has something to carry or to ask for now. */
+  #hasReason(): boolean {
+    if (this.#outbox.size > 0 || this.#holds.released.length > 0) return true;
+    const nowMs = this.#options.clock.monotonic();
+    if (this.#renewals(nowMs).isDue) return true;
+    if (this.#state !== "working") return false;
+    if (this.#resumesMs !== undefined && nowMs >= this.#resumesMs) this.#isWanted = true;
+    return (this.#isWanted || nowMs >= this.#nextLookMs) && this.#options.directory.wants().length > 0;
+  }
+
+  /** Sleeps until something is due, or until poked. */
+  #rest(): Promise<void> {
+    const { clock, directory, pollMs, leaseMs } = this.#options;
+    const nowMs = clock.monotonic();
+    // A poke that nobody could act on (no server has room) is spent; the next change pokes again.
+    this.#isWanted = false;
+    let dueMs = Math.max(this.#nextLookMs, nowMs + 1);
+    if (directory.wants().length === 0) dueMs = nowMs + pollMs;
+    this.#resumesMs = directory.resumesAtMs();
+    dueMs = Math.min(dueMs, this.#resumesMs ?? dueMs);
+    for (const attempt of this.#attempts.values()) {
+      if (!attempt.isLost) dueMs = Math.min(dueMs, attempt.renewedAtMs + leaseMs / 3);
+    }
+    return this.#pause(Math.max(1, dueMs - nowMs));
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#wake = undefined;
+        cancel();
+        resolve();
+      };
+      const cancel = this.#options.clock.after(delayMs, wake);
+      this.#wake = wake;
+    });
+  }
+
+  async #exchange(): Promise<void> {
+    const { ledger, clock, checkpoint, leaseMs, pollMs } = this.#options;
+    const sentMs = clock.monotonic();
+    this.#firstSentMs ??= sentMs;
+    const taken = this.#outbox.take();
+    const { due: renewing } = this.#renewals(sentMs);
+    const request = this.#request(taken.settle, renewing);
+    const reply = await checkpoint(
+      "runner.exchange",
+      withinTime(clock, leaseMs / 3, (signal) => ledger.exchange(request, { signal })),
+    );
+    const grantsFromMs = this.#firstSentMs;
+    this.#acknowledged = this.#sequence;
+    this.#sequence += 1;
+    this.#firstSentMs = undefined;
+    this.#holds.forget(request.release);
+    this.#nextLookMs = clock.monotonic() + Math.min(pollMs, reply.nextDueInMs ?? pollMs);
+    taken.answered(reply.settled);
+    this.#noteRenewals(renewing, reply, sentMs);
+    this.#holds.look(reply.orphanHolds);
+    for (const grant of reply.grants) this.#begin(grant, grantsFromMs);
+  }
+
+  #request(settle: readonly Settlement[], renewing: readonly Attempt[]): ExchangeRequest {
+    const { name, incarnation, leaseMs, directory } = this.#options;
+    const isWorking = this.#state === "working";
+    let recoveries = 0;
+    for (const attempt of this.#attempts.values()) if (attempt.grant.kind === "recover") recoveries += 1;
+    return {
+      runner: name,
+      incarnation,
+      sequence: this.#sequence,
+      acknowledged: this.#acknowledged,
+      leaseMs,
+      settle,
+      renew: renewing.map((attempt): RenewRef => ({ ...attempt.ref(), sent: attempt.isSent })),
+      want: isWorking ? directory.wants() : [],
+      recover: isWorking ? MAX_RECOVERIES - recoveries : 0,
+      release: this.#holds.released,
+    };
+  }
+
+  /** Attempts to renew now. Once one is due, all past half of that age go along, so that renewals travel together. */
+  #renewals(nowMs: number): { readonly isDue: boolean; readonly due: readonly Attempt[] } {
+    const { leaseMs } = this.#options;
+    let isDue = false;
+    const due: Attempt[] = [];
+    for (const attempt of this.#attempts.values()) {
+      const ageMs = nowMs - attempt.renewedAtMs;
+      if (attempt.isLost || ageMs < leaseMs / 6) continue;
+      if (ageMs >= leaseMs / 3) isDue = true;
+      due.push(attempt);
+    }
+    return { isDue, due };
+  }
+
+  #noteRenewals(renewed: readonly Attempt[], reply: ExchangeReply, sentMs: number): void {
+    for (const [at, attempt] of renewed.entries()) {
+      const outcome = reply.renewed[at]?.outcome ?? "unknown";
+      if (outcome === "accepted" || outcome === "cancel_requested") {
+        attempt.renewedAtMs = sentMs;
+        attempt.leaseEndsMs = sentMs + this.#options.leaseMs;
+        if (outcome === "cancel_requested") attempt.requestCancel();
+      } else if (this.#attempts.has(keyOf(attempt.ref()))) attempt.stop("lease");
+    }
+  }
+
+  /** Stops what may not be held any longer by the time it could be told. */
+  #stopOverdue(): void {
+    const nowMs = this.#options.clock.monotonic();
+    const marginMs = this.#options.leaseMs / 4;
+    for (const attempt of this.#attempts.values()) {
+      if (!attempt.isLost && attempt.leaseEndsMs - marginMs <= nowMs) attempt.stop("lease");
+    }
+  }
+
+  /** Looks at the leases by itself, also while an exchange hangs. */
+  #watchLeases(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    const { clock, leaseMs } = this.#options;
+    clock.after(leaseMs / 10, () => {
+      this.#isWatching = false;
+      this.#stopOverdue();
+      if (this.#attempts.size > 0) this.#watchLeases();
+    });
+  }
+
+  #begin(grant: Grant, sentMs: number): void {
+    const { leaseMs, directory, clock } = this.#options;
+    const key = keyOf(grant.task);
+    if (this.#attempts.has(key) || this.#state !== "working") return;
+    const attempt = new Attempt(grant, sentMs, leaseMs);
+    // A reply that was asked for again may bring grants whose lease is nearly over; the ledger takes them back.
+    if (attempt.leaseEndsMs - leaseMs / 4 <= clock.monotonic()) return;
+    this.#attempts.set(key, attempt);
+    this.#watchLeases();
+    const server = directory.get(grant.server);
+    if (attempt.holdsSlot && server !== undefined) server.inFlight += 1;
+    void runAttempt(attempt, this.#host).then(() => this.#end(key, attempt));
+  }
+
+  #end(key: string, attempt: Attempt): void {
+    attempt.release();
+    this.#freeSlot(attempt);
+    this.#attempts.delete(key);
+    this.#checkEmpty();
+    this.poke();
+  }
+
+  #freeSlot(attempt: Attempt): void {
+    if (attempt.grant.kind !== "run" || attempt.task.background || attempt.isSlotFreed) return;
+    attempt.isSlotFreed = true;
+    const server = this.#options.directory.get(attempt.grant.server);
+    if (server !== undefined && server.inFlight > 0) server.inFlight -= 1;
+  }
+
+  async #settle(item: Settlement): Promise<ExchangeOutcome> {
+    const attempt = this.#attempts.get(keyOf(item));
+    // An ending frees its slot in the very exchange that carries it, so that the next grant fills it.
+    if (attempt !== undefined && item.kind !== "sent") this.#freeSlot(attempt);
+    const posted = this.#outbox.post(item);
+    this.poke();
+    const outcome = await posted;
+    if (outcome.outcome === "cancel_requested") attempt?.requestCancel();
+    if (
+      attempt !== undefined &&
+      outcome.outcome === "accepted" &&
+      item.kind !== "sent" &&
+      item.kind !== "running"
+    ) {
+      this.#options.events.settled(attempt, item);
+    }
+    return outcome;
+  }
+
+  #observe(id: string, outcome: Observation): void {
+    const { directory, clock, events } = this.#options;
+    const known = directory.get(id);
+    if (known === undefined) return;
+    const nowMs = clock.monotonic();
+    if (outcome.kind === "answered") {
+      known.health.succeeded();
+      known.slots.succeeded(outcome.durationMs, known.inFlight, nowMs);
+    } else if (outcome.kind === "refused") {
+      known.health.refused(outcome.retryAfterMs, outcome.background, nowMs);
+      if (outcome.reason === "busy" && !outcome.background) known.slots.wasBusy(known.inFlight, nowMs);
+    } else {
+      const forMs = known.health.failed(directory.isLast(id), nowMs);
+      if (forMs > 0) events.ejected(id, forMs);
+    }
+  }
+}
