@@ -1,0 +1,222 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Fault, type FaultSwitch, parseFaults } from "./faults.ts";
+import {
+  type Answer,
+  busy,
+  json,
+  message,
+  methodNotAllowed,
+  notFound,
+  Refusal,
+  send,
+  sendHalf,
+  text,
+} from "./http/answer.ts";
+import { ClientGone, readBody } from "./http/body.ts";
+import { infoRoutes, type Model, type Work, type WorkRoute, workRoutes } from "./routes.ts";
+import type { Stats } from "./stats.ts";
+
+export interface HandlerOptions {
+  model: Model;
+  stats: Stats;
+  /** Undefined where the control routes are off. */
+  faults: FaultSwitch | undefined;
+  capacity: number;
+  maxBodyBytes: number;
+}
+
+/** One request on its way. */
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  route: string;
+  query: URLSearchParams;
+  /** Aborted when the client hangs up. */
+  signal: AbortSignal;
+}
+
+const controlRoutes: ReadonlySet<string> = new Set(["/_faults", "/_stats"]);
+
+/** Answers requests; what it does not answer it has broken off on purpose, or its client is gone. */
+export class Handler {
+  readonly #options: HandlerOptions;
+
+  constructor(options: HandlerOptions) {
+    this.#options = options;
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { stats } = this.#options;
+    const [path = "/", search = ""] = splitOnce(request.url ?? "/", "?");
+    const route = this.#knows(path) ? path : "other";
+    const hangUp = new AbortController();
+    let brokenByUs = false;
+    response.on("close", () => {
+      if (response.writableFinished) return;
+      hangUp.abort();
+      if (!brokenByUs) stats.aborted();
+    });
+
+    stats.received(route);
+    const query = new URLSearchParams(search);
+    const exchange = { request, response, route, query, signal: hangUp.signal };
+    try {
+      const answer = await this.#answer(exchange, path);
+      if (answer === "broken") {
+        brokenByUs = true;
+        response.destroy();
+      } else if (answer === "reset") {
+        brokenByUs = true;
+        request.socket.resetAndDestroy();
+      }
+    } catch (error) {
+      if (hangUp.signal.aborted || error instanceof ClientGone) return;
+      brokenByUs = response.headersSent;
+      await this.#fail(exchange, error);
+    }
+    if (response.headersSent && !brokenByUs) stats.finished(route, response.statusCode);
+  }
+
+  async #answer(exchange: Exchange, path: string): Promise<"sent" | "broken" | "reset"> {
+    const { request, response, route } = exchange;
+    const work = workRoutes.get(path);
+    if (work) {
+      if (request.method !== "POST") return this.#send(response, methodNotAllowed("POST"));
+      return this.#work(exchange, work);
+    }
+    const info = infoRoutes.get(path);
+    if (info) {
+      if (request.method !== "GET") return this.#send(response, methodNotAllowed("GET"));
+      const fault = this.#options.faults?.take(route, false, []);
+      return this.#finish(exchange, fault, async () => info(this.#options.model));
+    }
+    if (this.#isControl(path)) return this.#send(response, await this.#control(exchange));
+    return this.#send(response, redirect(request, path) ?? notFound);
+  }
+
+  async #work(exchange: Exchange, route: WorkRoute): Promise<"sent" | "broken" | "reset"> {
+    const { stats, capacity } = this.#options;
+    if (stats.inFlight >= capacity) {
+      stats.refused();
+      return this.#send(exchange.response, busy());
+    }
+    stats.began();
+    try {
+      return await this.#workWithinCapacity(exchange, route);
+    } finally {
+      stats.ended();
+    }
+  }
+
+  async #workWithinCapacity(exchange: Exchange, route: WorkRoute): Promise<"sent" | "broken" | "reset"> {
+    const { model, stats, faults, maxBodyBytes } = this.#options;
+    const { request, query, signal } = exchange;
+    const body = await readBody(request, maxBodyBytes);
+    let work: Work | undefined;
+    let refusal: unknown;
+    try {
+      work = route(model, body, request.headers["content-type"], query);
+    } catch (error) {
+      refusal = error;
+    }
+    const texts = work?.texts ?? [];
+    stats.textsReceived(texts);
+    const fault = faults?.take(exchange.route, true, texts);
+    const outcome = await this.#finish(exchange, fault, async () => {
+      if (!work) throw refusal;
+      return work.answer(signal);
+    });
+    if (outcome === "sent" && exchange.response.statusCode === 200 && !signal.aborted)
+      stats.textsAnswered(texts);
+    return outcome;
+  }
+
+  /** Does what the fault asks for, and otherwise gives the answer. */
+  async #finish(
+    { response, signal }: Exchange,
+    fault: Fault | undefined,
+    answer: () => Promise<Answer>,
+  ): Promise<"sent" | "broken" | "reset"> {
+    if (!fault) return this.#send(response, await answer());
+    this.#options.stats.faulted(fault.kind);
+    switch (fault.kind) {
+      case "delay":
+        await sleep(fault.ms, undefined, { signal });
+        return this.#send(response, await answer());
+      case "error":
+        return this.#send(response, message(fault.status, "The fault switch made this request fail."));
+      case "busy":
+        return this.#send(response, busy(Math.max(1, Math.ceil(fault.ms / 1_000))));
+      case "hang":
+        await hungUp(signal);
+        return "broken";
+      case "die_mid_body":
+        await sendHalf(response, await answer());
+        return "broken";
+      case "reset":
+        return "reset";
+    }
+  }
+
+  async #send(response: ServerResponse, answer: Answer): Promise<"sent"> {
+    await send(response, answer);
+    return "sent";
+  }
+
+  async #fail({ response, route }: Exchange, error: unknown): Promise<void> {
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    if (error instanceof Refusal) {
+      await send(response, error.answer);
+      return;
+    }
+    // The error may quote a note, so only its name is written down.
+    console.error(`${route}: ${error instanceof Error ? error.name : typeof error}`);
+    await send(response, message(500, "The model failed on this request."));
+  }
+
+  async #control({ request, route, query }: Exchange): Promise<Answer> {
+    const { stats, faults, maxBodyBytes } = this.#options;
+    if (!faults) return notFound;
+    const method = request.method ?? "";
+    if (route === "/_stats") {
+      if (method === "DELETE") stats.reset();
+      else if (method !== "GET") return methodNotAllowed("GET, DELETE");
+      return json(200, stats.snapshot(Number(query.get("least_received") ?? 1)));
+    }
+    if (method === "POST") faults.add(...parseFaults(await readBody(request, maxBodyBytes)));
+    else if (method === "DELETE") faults.clear();
+    else if (method !== "GET") return methodNotAllowed("GET, POST, DELETE");
+    return json(200, { faults: faults.list() });
+  }
+
+  #isControl(path: string): boolean {
+    return this.#options.faults !== undefined && controlRoutes.has(path);
+  }
+
+  #knows(path: string): boolean {
+    return workRoutes.has(path) || infoRoutes.has(path) || this.#isControl(path);
+  }
+}
+
+function splitOnce(source: string, separator: string): string[] {
+  const at = source.indexOf(separator);
+  return at === -1 ? [source] : [source.slice(0, at), source.slice(at + 1)];
+}
+
+/** `/info/` leads to `/info`, with an absolute address, as in CMS. */
+function redirect(request: IncomingMessage, path: string): Answer | undefined {
+  const canonical = path.replace(/\/$/, "");
+  if (canonical === path || !(workRoutes.has(canonical) || infoRoutes.has(canonical))) return undefined;
+  const host = request.headers.host ?? "127.0.0.1";
+  const search = (request.url ?? "").slice(path.length);
+  return { ...text(307, ""), headers: { location: `http://${host}${canonical}${search}` } };
+}
+
+function hungUp(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

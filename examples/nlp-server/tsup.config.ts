@@ -1,0 +1,6 @@
+import { recipe } from "../../tsup.base.ts";
+
+export default recipe({
+  main: "src/main.ts",
+  server: "src/server.ts",
+});
