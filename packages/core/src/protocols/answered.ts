@@ -1,0 +1,27 @@
+import type { ServerAnswer } from "../contracts/server-protocol.ts";
+import type { ExchangeResult } from "./exchange.ts";
+
+export type Answered = Extract<ExchangeResult, { kind: "answered" }>;
+
+/** What the server said, with its body still to be read. */
+export function answerOf(answered: Answered): ServerAnswer {
+  const length = headerOf(answered, "content-length");
+  return {
+    status: answered.status,
+    contentType: headerOf(answered, "content-type"),
+    disposition: headerOf(answered, "content-disposition"),
+    sizeBytes: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
+    body: answered.body,
+  };
+}
+
+/** Which incarnation answered. CMS does not say; what stands before it may, by this header. */
+export function instanceOf(answered: Answered): string | undefined {
+  return headerOf(answered, "x-instance-id");
+}
+
+/** One header; the first, when it was sent twice. */
+export function headerOf(answered: Answered, name: string): string | undefined {
+  const value = answered.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}

@@ -1,0 +1,127 @@
+import { systemClock } from "../clock.ts";
+import type { Clock } from "../contracts/clock.ts";
+import type { OperationOptions } from "../contracts/common.ts";
+import type { ServerProtocol } from "../contracts/server-protocol.ts";
+import { GatewayError } from "../errors.ts";
+import { callCms } from "./cms-call.ts";
+import { cancelCmsRun, cmsInfo, findCmsRun, probeCms } from "./cms-control.ts";
+import { CMS_OPERATIONS, type CmsOperation, type CmsOperationSpec } from "./cms-operations.ts";
+import { ControlClient } from "./control-client.ts";
+import { HttpTransport } from "./http-transport.ts";
+
+/** All durations in milliseconds. */
+export interface CmsProtocolOptions {
+  /** Time limits by operation, over the defaults: 30 s to 1 h for answers, 24 h for a whole run. */
+  readonly timeoutsMs?: Readonly<Partial<Record<CmsOperation, number>>> | undefined;
+  /** Within which background work must be accepted, its upload included. Default 10 min. */
+  readonly acceptTimeoutMs?: number | undefined;
+  /** For each try of a probe. Default 2 s. */
+  readonly probeTimeoutMs?: number | undefined;
+  /** For `findRun`, `cancelRun` and `info`. Default 10 s. */
+  readonly controlTimeoutMs?: number | undefined;
+  /** For opening a connection. Default 5 s. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Connections to one server at most. Default 128. */
+  readonly connections?: number | undefined;
+  /** How long an idle connection is kept, unless the server names a time. Default 4 s: a CMS closes after 5. */
+  readonly keepAliveMs?: number | undefined;
+  /** Longest `Retry-After` that is believed. Default 10 min. */
+  readonly maxRetryAfterMs?: number | undefined;
+  /** Default: the host's time. The client's own timers (connecting, idle connections) are always the host's. */
+  readonly clock?: Clock | undefined;
+}
+
+const DEFAULTS = {
+  acceptTimeoutMs: 600_000,
+  probeTimeoutMs: 2000,
+  controlTimeoutMs: 10_000,
+  connectTimeoutMs: 5000,
+  connections: 128,
+  keepAliveMs: 4000,
+  maxRetryAfterMs: 600_000,
+} as const;
+
+/**
+ * Speaks to CogStack ModelServe. Payloads, query strings and answers pass through byte by byte, streamed both ways;
+ * only the `tracking_id` of trainings and evaluations is set, to the task's id.
+ *
+ * `call` never sends twice. Work that is not repeatable gets a connection of its own, so that a reset means that the
+ * server was there. The payload's stream has been read or let go of when the answer is over. A payload that cannot
+ * be read, or is not as long as announced (`PAYLOAD_LOST`), rejects: it is not the server's doing. An abort also
+ * closes an answer that is still being read. A time limit that passes before the first byte left is `unreachable`.
+ *
+ * `instance` is the header `x-instance-id`, where something before the server sets it. Rejects `INVALID_OPTIONS`.
+ */
+export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
+  const settings = { ...DEFAULTS, ...definedNumbers(options) };
+  const clock = options.clock ?? systemClock;
+  const operations = operationsWith(options.timeoutsMs ?? {});
+  const transport = new HttpTransport({ clock, ...settings });
+  const control = new ControlClient(transport, clock);
+  const check = (operation: OperationOptions): void => {
+    transport.throwIfClosed();
+    operation.signal?.throwIfAborted();
+  };
+  return {
+    name: "cms",
+    operations,
+    capabilities: { findsRuns: true, cancelsRuns: true },
+    async probe(server, operation = {}) {
+      check(operation);
+      return probeCms(control, server, settings.probeTimeoutMs, operation);
+    },
+    call: async (call, operation = {}) =>
+      callCms(call, { transport, clock, operations, ...settings }, operation),
+    async findRun(query, operation = {}) {
+      check(operation);
+      return findCmsRun(control, query, settings.controlTimeoutMs, operation);
+    },
+    async cancelRun(query, operation = {}) {
+      check(operation);
+      return cancelCmsRun(control, query, settings.controlTimeoutMs, operation);
+    },
+    async info(server, operation = {}) {
+      check(operation);
+      return cmsInfo(transport, server, settings.controlTimeoutMs, operation);
+    },
+    close: () => transport.close(),
+  };
+}
+
+type Setting = keyof typeof DEFAULTS;
+
+function definedNumbers(options: CmsProtocolOptions): Partial<Record<Setting, number>> {
+  const known = new Set([...Object.keys(DEFAULTS), "timeoutsMs", "clock"]);
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) throw invalid(name, "is not an option of the CMS protocol");
+  }
+  const given: Partial<Record<Setting, number>> = {};
+  for (const name of Object.keys(DEFAULTS) as Setting[]) {
+    const value = options[name];
+    if (value === undefined) continue;
+    const isWhole = name !== "connections" || Number.isInteger(value);
+    if (!(Number.isFinite(value) && value > 0 && isWhole)) throw invalid(name, "must be a number above 0");
+    given[name] = value;
+  }
+  return given;
+}
+
+function operationsWith(
+  timeoutsMs: Readonly<Partial<Record<CmsOperation, number>>>,
+): ReadonlyMap<string, CmsOperationSpec> {
+  const operations = new Map<string, CmsOperationSpec>(Object.entries(CMS_OPERATIONS));
+  for (const [name, timeoutMs] of Object.entries(timeoutsMs)) {
+    if (timeoutMs === undefined) continue;
+    const operation = operations.get(name);
+    if (operation === undefined) throw invalid(`timeoutsMs.${name}`, "is not an operation of CMS");
+    if (!(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
+      throw invalid(`timeoutsMs.${name}`, "must be a number above 0");
+    }
+    operations.set(name, { ...operation, timeoutMs });
+  }
+  return operations;
+}
+
+function invalid(fieldName: string, problem: string): GatewayError {
+  return new GatewayError("INVALID_OPTIONS", `${fieldName} ${problem}`, { details: { field: fieldName } });
+}
