@@ -34,6 +34,8 @@ export const CHECKPOINTS = [
   "reconciler.incarnation",
   "reconciler.list",
   "reconciler.audit",
+  "reconciler.compare",
+  "reconciler.remove",
   "reconciler.enqueue",
 ] as const;
 

@@ -2,9 +2,9 @@ import { systemClock } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { Ledger, LedgerCapabilities } from "../contracts/ledger.ts";
 import type { TaskRecord } from "../contracts/task.ts";
+import { openness } from "../openness.ts";
 import { planGrants, type ServerRoom } from "../scheduler/plan-grants.ts";
 import { LaneIndex } from "./lane-index.ts";
-import { openness } from "./openness.ts";
 import { TaskTable } from "./task-table.ts";
 
 export interface MemoryLedgerOptions {

@@ -1,10 +1,11 @@
-import type { OperationOptions } from "../contracts/common.ts";
-import { GatewayError } from "../errors.ts";
+import type { OperationOptions } from "./contracts/common.ts";
+import { GatewayError } from "./errors.ts";
 
 type Method<A extends unknown[], R> = (...args: A) => Promise<R>;
 
-/** The life cycle that every adapter in memory shares: open until closed, and an abort wins over the work. */
+/** The life cycle that the parts of this package share: open until closed, and an abort wins over the work. */
 export interface Openness {
+  readonly isClosed: boolean;
   /** Adds the checks that every contract method makes first. The last argument may carry a `signal`. */
   wrap<A extends unknown[], R>(method: Method<A, R>): Method<A, R>;
   close(): Promise<void>;
@@ -13,6 +14,9 @@ export interface Openness {
 export function openness(name: string, release: () => void = () => {}): Openness {
   let isClosed = false;
   return {
+    get isClosed() {
+      return isClosed;
+    },
     wrap:
       (method) =>
       async (...args) => {
