@@ -137,8 +137,8 @@ export interface StopOptions {
 }
 
 /**
- * A model gateway. `start` looks for servers and runs what waits; submitting and reading work before it and without
- * it. What was handed in (`ledger`, `objects`, …) stays open after `stop`; what the gateway made itself is closed.
+ * A model gateway. `start` looks for servers, so that their models are known, and runs what waits; reading works
+ * without it. What was handed in (`ledger`, `objects`, …) stays open after `stop`; what the gateway made itself is closed.
  */
 export interface Gateway {
   readonly events: Pick<EventEmitter<GatewayEvents>, "on" | "once" | "off">;

@@ -20,6 +20,8 @@ export interface AttemptHost {
   readonly storeTimeoutMs: number;
   protocol(name: string): ServerProtocol | undefined;
   server(id: string): KnownServer | undefined;
+  /** Nothing that another process could go on with is begun or kept up any more. */
+  isDraining(): boolean;
   /** Sends a settlement with the next exchange; resolves what the ledger said. */
   settle(item: Settlement): Promise<ExchangeOutcome>;
   /** What a call on a server came to, for its slots and its health. */
@@ -49,8 +51,12 @@ export class Attempt {
   renewedAtMs: number;
   /** The payload has begun to leave. */
   isSent = false;
+  /** The incarnation of the server that it was sent to, where it can be told. */
+  sentInstance: string | undefined;
   /** Whether it calls a server in the foreground; background work and recoveries do not. */
   holdsSlot: boolean;
+  /** Nothing of it is under way here but a look at the server now and then. */
+  isWatching = false;
   /** The slot has been given back to this process's own count. */
   isSlotFreed = false;
   isCancelRequested = false;

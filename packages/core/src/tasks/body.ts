@@ -78,3 +78,11 @@ function join(chunks: readonly Uint8Array[], sizeBytes: number): Uint8Array {
 export async function* streamOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.byteLength > 0) yield bytes;
 }
+
+/** Frees what an unread body holds. */
+export function discardBody(body: Uint8Array | ByteStream): void {
+  if (body instanceof Uint8Array) return;
+  body[Symbol.asyncIterator]()
+    .return?.()
+    .catch(() => {});
+}

@@ -3,6 +3,7 @@ import type { Clock } from "../contracts/clock.ts";
 import type { HoldRef, OrphanHold } from "../contracts/ledger.ts";
 import type { RunReport, ServerProtocol } from "../contracts/server-protocol.ts";
 import type { ServerDirectory } from "../routing/server-directory.ts";
+import { withinTime } from "./time-limit.ts";
 
 export interface HoldWatchOptions {
   readonly clock: Clock;
@@ -15,6 +16,7 @@ export interface HoldWatchOptions {
 
 /** How often one server is asked whether it is free again. */
 const LOOK_EVERY_MS = 2_000;
+const LOOK_TIMEOUT_MS = 30_000;
 
 /**
  * Looks after holds whose task nobody holds any more: background work that goes on after its task has ended. A hold
@@ -50,11 +52,13 @@ export class HoldWatch {
   }
 
   async #check(hold: OrphanHold): Promise<void> {
-    const { checkpoint, directory } = this.#options;
+    const { clock, checkpoint, directory } = this.#options;
     const server = directory.get(hold.server)?.server;
     const protocol = server === undefined ? undefined : this.#options.protocol(server.protocol);
     if (server === undefined || protocol === undefined) return;
-    const asking = protocol.findRun({ server, taskId: hold.id });
+    const asking = withinTime(clock, LOOK_TIMEOUT_MS, (signal) =>
+      protocol.findRun({ server, taskId: hold.id }, { signal }),
+    );
     const report = await checkpoint(
       "runner.idle-check",
       asking.catch((): RunReport => ({ run: "unclear" })),

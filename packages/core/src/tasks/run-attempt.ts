@@ -12,12 +12,16 @@ import {
   targetOf,
 } from "./attempt.ts";
 import { fullJitterMs } from "./back-off.ts";
-import { storeBody } from "./body.ts";
+import { discardBody, storeBody } from "./body.ts";
 import { judge, sentence } from "./failure-table.ts";
 import { finish } from "./finish-attempt.ts";
+import { orAborted, withinTime } from "./time-limit.ts";
 import { watchRun } from "./watch-run.ts";
 
 const STORE_TROUBLE = sentence("STORE_UNAVAILABLE", "The store of payloads and results did not answer.");
+const TIME_OVER = sentence("SERVER_TIMEOUT", "The server did not answer within the time limit.");
+/** What a protocol gets on top of its own time limit before the attempt gives up on it. */
+const TIME_LIMIT_MARGIN_MS = 5_000;
 /** Wait after trouble of our own, so that a store that is away is not asked all the time. */
 const STORE_PAUSE_MS = 1_000;
 
@@ -36,9 +40,11 @@ export async function runAttempt(attempt: Attempt, host: AttemptHost): Promise<v
   }
   if (payload.kind === "trouble")
     return await handBack(attempt, host, { counts: false, delayMs: STORE_PAUSE_MS, error: STORE_TROUBLE });
-  if (!attempt.task.repeatable && !(await markSent(attempt, host, target))) return;
-  if (attempt.stopReason !== undefined || attempt.leaseEndsMs <= host.clock.monotonic())
-    return await stopped(attempt, host);
+  const maySend = attempt.task.repeatable || (await markSent(attempt, host, target));
+  if (!maySend || attempt.stopReason !== undefined || attempt.leaseEndsMs <= host.clock.monotonic()) {
+    discardBody(payload.body);
+    return maySend ? await stopped(attempt, host) : undefined;
+  }
 
   const outcome = await call(attempt, host, target, payload.body);
   if (outcome === "stopped") return await stopped(attempt, host);
@@ -55,7 +61,10 @@ async function loadPayload(attempt: Attempt, host: AttemptHost): Promise<LoadedP
   if (inline !== undefined) return { kind: "ready", body: inline };
   if (key === undefined || isForgotten) return { kind: "lost" };
   try {
-    const read = await host.checkpoint("runner.payload", host.objects.get(key, { signal: attempt.signal }));
+    const read = await host.checkpoint(
+      "runner.payload",
+      withinTime(host.clock, host.storeTimeoutMs, (signal) => host.objects.get(key, { signal })),
+    );
     return read === undefined ? { kind: "lost" } : { kind: "ready", body: read.body };
   } catch {
     return { kind: "trouble" };
@@ -66,10 +75,7 @@ async function loadPayload(attempt: Attempt, host: AttemptHost): Promise<LoadedP
 async function markSent(attempt: Attempt, host: AttemptHost, { server }: Target): Promise<boolean> {
   const item: Settlement = { ...attempt.ref(), kind: "sent", server: server.id, instance: server.instance };
   const { outcome } = await host.checkpoint("runner.mark-sent", host.settle(item));
-  if (outcome === "accepted" && !attempt.isCancelRequested) {
-    attempt.isSent = true;
-    return true;
-  }
+  if (outcome === "accepted" && !attempt.isCancelRequested) return true;
   if (outcome === "refused")
     await handBack(attempt, host, { counts: false, delayMs: STORE_PAUSE_MS, error: STORE_TROUBLE });
   else if (outcome !== "stale" && outcome !== "unknown") {
@@ -87,31 +93,35 @@ async function call(
   const { task } = attempt;
   const { server, protocol, spec } = target;
   const startedMs = host.clock.monotonic();
-  // The protocol limits the wait for an answer to begin; this limits the whole of work that may be interrupted.
-  const cancelLimit = task.repeatable
-    ? host.clock.after(spec.timeoutMs, () => attempt.stop("timeout"))
-    : () => {};
-  attempt.release = cancelLimit;
+  // The protocol limits the wait for an answer to begin; this limits the whole, also where a protocol does not.
+  const limitMs = task.background ? callTimeoutMs(spec) + TIME_LIMIT_MARGIN_MS : spec.timeoutMs;
+  attempt.release = host.clock.after(limitMs, () => attempt.stop("timeout"));
+  // From here on, whatever happens, work that must not run twice counts as sent.
+  if (!task.repeatable) attempt.isSent = true;
+  attempt.sentInstance = server.instance;
   host.onStarted(attempt);
   try {
     const outcome = await host.checkpoint(
       "runner.call",
-      protocol.call(
-        {
-          server,
-          model: task.model,
-          operation: task.operation,
-          taskId: task.id,
-          query: task.query,
-          contentType: task.payload.contentType,
-          sizeBytes: task.payload.sizeBytes,
-          payload,
-          timeoutMs: callTimeoutMs(spec),
-          onSend: () => {
-            attempt.isSent = true;
+      orAborted(
+        attempt.signal,
+        protocol.call(
+          {
+            server,
+            model: task.model,
+            operation: task.operation,
+            taskId: task.id,
+            query: task.query,
+            contentType: task.payload.contentType,
+            sizeBytes: task.payload.sizeBytes,
+            payload,
+            timeoutMs: callTimeoutMs(spec),
+            onSend: () => {
+              attempt.isSent = true;
+            },
           },
-        },
-        { signal: attempt.signal },
+          { signal: attempt.signal },
+        ),
       ),
     );
     observe(attempt, host, outcome, host.clock.monotonic() - startedMs);
@@ -164,7 +174,7 @@ async function conclude(
         announce: true,
       });
     case "find-out":
-      return await watchRun(attempt, host, { isConfirmed: false, instance: target.server.instance });
+      return await watchRun(attempt, host, { isConfirmed: false, instance: attempt.sentInstance });
   }
 }
 
@@ -184,7 +194,8 @@ async function keepAnswer(
       inlineBytes: host.inlineBytes,
       signal: attempt.signal,
     };
-    const stored = await host.checkpoint("runner.answer", storeBody(answer.body, options));
+    const storing = orAborted(attempt.signal, storeBody(answer.body, options));
+    const stored = await host.checkpoint("runner.answer", storing);
     result = { ...stored, contentType, disposition, status };
   } catch (cause) {
     if (attempt.stopReason !== undefined) return await stopped(attempt, host);
@@ -201,7 +212,7 @@ async function answerLost(attempt: Attempt, host: AttemptHost, cause: unknown): 
     host.observe(attempt.grant.server, { kind: "failed" });
     const verdict = judge({ kind: "broken", reason: "reset" }, attempt.task);
     if (verdict.next === "try-again") return await tryAgain(attempt, host, verdict.error);
-    return await watchRun(attempt, host, { isConfirmed: false, instance: attempt.task.instance });
+    return await watchRun(attempt, host, { isConfirmed: false, instance: attempt.sentInstance });
   }
   if (attempt.task.repeatable)
     return await handBack(attempt, host, { counts: false, delayMs: STORE_PAUSE_MS, error: STORE_TROUBLE });
@@ -239,10 +250,8 @@ async function stopped(attempt: Attempt, host: AttemptHost): Promise<void> {
       return await finish(attempt, host, { ...ref, kind: "abandoned" });
     case "timeout":
       host.observe(attempt.grant.server, { kind: "failed" });
-      return await conclude(attempt, host, targetOf(attempt, host) as Target, {
-        kind: "broken",
-        reason: "timeout",
-      });
+      if (attempt.task.repeatable) return await tryAgain(attempt, host, TIME_OVER);
+      return await watchRun(attempt, host, { isConfirmed: false, instance: attempt.sentInstance });
     default:
       // The lease is over: whoever the ledger gives the task to settles it.
       return;

@@ -99,6 +99,7 @@ export class Runner {
       storeTimeoutMs: options.leaseMs,
       protocol: options.protocol,
       server: (id) => directory.get(id),
+      isDraining: () => this.#state !== "working",
       settle: (item) => this.#settle(item),
       observe: (server, outcome) => this.#observe(server, outcome),
       onStarted: (attempt) => events.started(attempt),
@@ -141,8 +142,7 @@ export class Runner {
     this.#state = "draining";
     const { clock, leaseMs } = this.#options;
     // A run in the background may take days; another process watches it from here on.
-    for (const attempt of this.#attempts.values())
-      if (!attempt.holdsSlot && !attempt.task.repeatable) attempt.stop("drain");
+    for (const attempt of this.#attempts.values()) if (attempt.isWatching) attempt.stop("drain");
     const cancelDrain = clock.after(drainMs, () => {
       for (const attempt of this.#attempts.values()) attempt.stop("drain");
     });
@@ -194,7 +194,10 @@ export class Runner {
     const nowMs = this.#options.clock.monotonic();
     if (this.#renewals(nowMs).isDue) return true;
     if (this.#state !== "working") return false;
-    if (this.#resumesMs !== undefined && nowMs >= this.#resumesMs) this.#isWanted = true;
+    if (this.#resumesMs !== undefined && nowMs >= this.#resumesMs) {
+      this.#isWanted = true;
+      this.#resumesMs = undefined;
+    }
     return (this.#isWanted || nowMs >= this.#nextLookMs) && this.#options.directory.wants().length > 0;
   }
 
@@ -317,10 +320,13 @@ export class Runner {
   #begin(grant: Grant, sentMs: number): void {
     const { leaseMs, directory, clock } = this.#options;
     const key = keyOf(grant.task);
-    if (this.#attempts.has(key) || this.#state !== "working") return;
+    if (this.#attempts.has(key)) return;
     const attempt = new Attempt(grant, sentMs, leaseMs);
-    // A reply that was asked for again may bring grants whose lease is nearly over; the ledger takes them back.
-    if (attempt.leaseEndsMs - leaseMs / 4 <= clock.monotonic()) return;
+    // A reply that was asked for again may bring grants whose lease is nearly over, or that come while draining.
+    if (this.#state !== "working" || attempt.leaseEndsMs - leaseMs / 4 <= clock.monotonic()) {
+      void this.#outbox.post(unbegun(attempt));
+      return;
+    }
     this.#attempts.set(key, attempt);
     this.#watchLeases();
     const server = directory.get(grant.server);
@@ -337,7 +343,7 @@ export class Runner {
   }
 
   #freeSlot(attempt: Attempt): void {
-    if (attempt.grant.kind !== "run" || attempt.task.background || attempt.isSlotFreed) return;
+    if (!attempt.holdsSlot || attempt.isSlotFreed) return;
     attempt.isSlotFreed = true;
     const server = this.#options.directory.get(attempt.grant.server);
     if (server !== undefined && server.inFlight > 0) server.inFlight -= 1;
@@ -378,4 +384,10 @@ export class Runner {
       if (forMs > 0) events.ejected(id, forMs);
     }
   }
+}
+
+/** Hands back a grant that was never begun. */
+function unbegun(attempt: Attempt): Settlement {
+  if (attempt.grant.kind === "recover") return { ...attempt.ref(), kind: "abandoned" };
+  return { ...attempt.ref(), kind: "returned", counts: false, delayMs: 0, releaseHold: true };
 }

@@ -29,3 +29,13 @@ export function withinTime<T>(
     );
   });
 }
+
+/** Follows `promise`, but rejects with `signal.reason` as soon as that is aborted, whether or not the work heeds it. */
+export function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

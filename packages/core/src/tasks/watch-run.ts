@@ -13,6 +13,7 @@ import { fullJitterMs } from "./back-off.ts";
 import { storeBody } from "./body.ts";
 import { sentence } from "./failure-table.ts";
 import { finish } from "./finish-attempt.ts";
+import { withinTime } from "./time-limit.ts";
 
 /** Pace of the watch: gentle, and slower the longer nothing happens. */
 const FIRST_PAUSE_MS = 250;
@@ -23,6 +24,8 @@ const QUIET_MS = 30_000;
 const GIVE_UP_MS = 300_000;
 /** For how long a run that was asked to end may go on before the task ends without it. */
 const CANCEL_PATIENCE_MS = 30_000;
+/** Longest wait for one answer about a run. */
+const ASK_TIMEOUT_MS = 30_000;
 /** Used where the server, and so the operation's own limit, is not known any more. */
 const UNKNOWN_CALL_TIMEOUT_MS = 120_000;
 
@@ -72,13 +75,11 @@ export async function watchRun(attempt: Attempt, host: AttemptHost, start: Watch
     pauseMs: FIRST_PAUSE_MS,
   };
   attempt.release();
-  attempt.holdsSlot = false;
+  attempt.isWatching = true;
   if (task.cancelRequestedAtMs !== undefined) attempt.isCancelRequested = true;
   if (start.announce && !(await announce(attempt, host, watch))) return;
   for (;;) {
-    if (attempt.isLost) return;
-    if (attempt.stopReason === "drain")
-      return await finish(attempt, host, { ...attempt.ref(), kind: "abandoned" });
+    if (mustStop(attempt, host)) return await letGo(attempt, host);
     const target = targetOf(attempt, host);
     const report = await ask(attempt, host, watch, target);
     if (attempt.isLost) return;
@@ -90,10 +91,20 @@ export async function watchRun(attempt: Attempt, host: AttemptHost, start: Watch
     }
     const ending = await decide(attempt, host, watch, target, report);
     if (ending !== undefined) return await finish(attempt, host, ending);
-    if (attempt.stopReason !== undefined && attempt.stopReason !== "timeout") continue;
+    // A stop that came during an await has nothing left to wake.
+    if (mustStop(attempt, host)) return await letGo(attempt, host);
     await host.checkpoint("runner.watch-pause", attempt.pause(host.clock, watch.pauseMs));
     watch.pauseMs = Math.min(LONGEST_PAUSE_MS, watch.pauseMs * 1.5);
   }
+}
+
+function mustStop(attempt: Attempt, host: AttemptHost): boolean {
+  return attempt.isLost || attempt.stopReason === "drain" || host.isDraining();
+}
+
+/** Leaves the run to another process, which goes on watching it. */
+async function letGo(attempt: Attempt, host: AttemptHost): Promise<void> {
+  if (!attempt.isLost) await finish(attempt, host, { ...attempt.ref(), kind: "abandoned" });
 }
 
 /** Tells the ledger that the server accepted it; tells whether the attempt still holds the task. */
@@ -119,7 +130,10 @@ async function ask(
   if (target === undefined || !target.protocol.capabilities.findsRuns) return { run: "unclear" };
   const query = { server: target.server, taskId: attempt.id, runId: watch.runId };
   try {
-    return await host.checkpoint("runner.find-run", target.protocol.findRun(query));
+    return await host.checkpoint(
+      "runner.find-run",
+      withinTime(host.clock, ASK_TIMEOUT_MS, (signal) => target.protocol.findRun(query, { signal })),
+    );
   } catch {
     return { run: "unclear" };
   }

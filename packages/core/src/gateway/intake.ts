@@ -1,0 +1,215 @@
+import { sleep } from "../clock.ts";
+import type { OperationOptions } from "../contracts/common.ts";
+import type { LedgerStats, NewTask, SubmitOutcome } from "../contracts/ledger.ts";
+import type { OperationSpec } from "../contracts/server-protocol.ts";
+import type { BodyRef, TaskRecord } from "../contracts/task.ts";
+import { GatewayError } from "../errors.ts";
+import type { SubmitRequest } from "../gateway-api.ts";
+import type { ServerDirectory } from "../routing/server-directory.ts";
+import { type StoredBody, storeBody } from "../tasks/body.ts";
+import { DEFAULT_PRIORITY, MAX_PRIORITY } from "../tasks/rank.ts";
+import { withinTime } from "../tasks/time-limit.ts";
+import type { ResolvedOptions } from "./options.ts";
+
+/** Tries at the ledger when it does not answer; the task's id makes them one. */
+const SUBMIT_TRIES = 3;
+const SUBMIT_TIMEOUT_MS = 10_000;
+/** For how long a count of what waits is believed. */
+const STATS_AGE_MS = 1_000;
+const FULL_RETRY_AFTER_MS = 5_000;
+
+const encoder = new TextEncoder();
+
+/** A request, and the ended task that it repeats, if it does. */
+export interface IntakeRequest extends SubmitRequest {
+  readonly retryOf?: string | undefined;
+}
+
+/** What one request came to, with the task's id where there is one. */
+export type Accepted =
+  | { readonly ok: true; readonly task: TaskRecord }
+  | { readonly ok: false; readonly error: GatewayError };
+
+/** Takes requests in: checks them, stores large payloads, then enters the tasks into the ledger, in that order. */
+export class Intake {
+  readonly #options: ResolvedOptions;
+  readonly #directory: ServerDirectory;
+  #stats: { readonly atMs: number; tasks: number; bytes: number } | undefined;
+  #counting: Promise<void> | undefined;
+
+  constructor(options: ResolvedOptions, directory: ServerDirectory) {
+    this.#options = options;
+    this.#directory = directory;
+  }
+
+  /** Rejects only for what concerns the whole batch: an abort, a store that is away. */
+  async submit(requests: readonly IntakeRequest[], { signal }: OperationOptions): Promise<Accepted[]> {
+    signal?.throwIfAborted();
+    await this.#count();
+    const prepared = await Promise.all(requests.map((request) => this.#prepare(request, signal)));
+    const tasks = prepared.filter((item): item is NewTask => !GatewayError.is(item));
+    const outcomes = tasks.length === 0 ? [] : await this.#enter(tasks, signal);
+    let at = 0;
+    return prepared.map((item): Accepted => {
+      if (GatewayError.is(item)) return { ok: false, error: item };
+      const outcome = outcomes[at++];
+      if (outcome?.outcome !== "accepted" || outcome.task.payload.key !== item.payload.key)
+        this.#forget(item.payload);
+      if (outcome?.outcome === "accepted") return { ok: true, task: outcome.task };
+      return {
+        ok: false,
+        error:
+          outcome?.error ?? new GatewayError("ADAPTER_FAILED", "the ledger gave no outcome for the task"),
+      };
+    });
+  }
+
+  async #prepare(request: IntakeRequest, signal: AbortSignal | undefined): Promise<NewTask | GatewayError> {
+    const { boostMs, waitMs, maxFailures, newId } = this.#options;
+    try {
+      const spec = this.#specOf(request);
+      const priority = request.priority ?? DEFAULT_PRIORITY;
+      if (!Number.isInteger(priority) || priority < 0 || priority > MAX_PRIORITY) {
+        throw refusal(
+          "priority",
+          `priority must be an integer from 0 to ${MAX_PRIORITY}; it is ${String(priority)}`,
+        );
+      }
+      this.#checkRoom();
+      const payload = await this.#keep(request, signal);
+      return {
+        id: request.id ?? newId(),
+        model: request.model,
+        operation: request.operation,
+        owner: request.owner ?? "",
+        query: request.query ?? "",
+        source: request.source,
+        retryOf: request.retryOf,
+        repeatable: spec.repeatable,
+        background: spec.background,
+        maxFailures,
+        priority,
+        boostMs,
+        waitMs: request.waitMs ?? waitMs,
+        payload: { ...payload, contentType: request.contentType ?? spec.contentType },
+      };
+    } catch (error) {
+      if (GatewayError.is(error)) return error;
+      throw error;
+    }
+  }
+
+  /** What the operation is, by the protocols of the model's servers, or of any when none is listed now. */
+  #specOf({ model, operation }: SubmitRequest): OperationSpec {
+    if (typeof model !== "string" || model === "")
+      throw refusal("model", "model must be the name of a model");
+    if (typeof operation !== "string" || operation === "")
+      throw refusal("operation", "operation must be named");
+    const servers = this.#directory.models().get(model);
+    if (servers === undefined)
+      throw new GatewayError("MODEL_UNKNOWN", `no server is known for model "${model}"`, {
+        details: { model },
+      });
+    const names = new Set(servers.map(({ server }) => server.protocol));
+    for (const protocol of this.#options.protocols) {
+      if (names.size > 0 && !names.has(protocol.name)) continue;
+      const spec = protocol.operations.get(operation);
+      if (spec !== undefined) return spec;
+    }
+    throw new GatewayError("OPERATION_UNKNOWN", `model "${model}" has no operation "${operation}"`, {
+      details: { operation },
+    });
+  }
+
+  async #keep(request: SubmitRequest, signal: AbortSignal | undefined): Promise<StoredBody> {
+    const { objects, inlineBytes, maxPayloadBytes, checkpoint, newId } = this.#options;
+    const { payload = "" } = request;
+    const body = typeof payload === "string" ? encoder.encode(payload) : payload;
+    const tooLarge = (): GatewayError => {
+      const message = `the payload is larger than ${maxPayloadBytes} bytes`;
+      return new GatewayError("PAYLOAD_TOO_LARGE", message, {
+        details: { field: "payload", maxBytes: maxPayloadBytes },
+      });
+    };
+    if (body instanceof Uint8Array) {
+      if (body.byteLength > maxPayloadBytes) throw tooLarge();
+      if (body.byteLength <= inlineBytes) return { sizeBytes: body.byteLength, inline: body };
+    }
+    const stream = body instanceof Uint8Array ? whole(body) : body;
+    // A key of its own for each try: an id that turns out to be taken must not lose its payload to this one.
+    const key = `payloads/${newId()}`;
+    const limits = { tooLarge: { maxBytes: maxPayloadBytes, error: tooLarge }, signal };
+    return await checkpoint("gateway.payload", storeBody(stream, { objects, key, inlineBytes, ...limits }));
+  }
+
+  async #enter(
+    tasks: readonly NewTask[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly SubmitOutcome[]> {
+    const { ledger, clock, checkpoint, random } = this.#options;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        signal?.throwIfAborted();
+        return await checkpoint(
+          "gateway.submit",
+          withinTime(clock, SUBMIT_TIMEOUT_MS, (limit) => ledger.submit(tasks, { signal: limit })),
+        );
+      } catch (error) {
+        if (tries === SUBMIT_TRIES || !GatewayError.is(error, "STORE_UNAVAILABLE")) throw error;
+        await sleep(clock, 50 * tries * (1 + random()), signal);
+      }
+    }
+  }
+
+  #forget(payload: BodyRef): void {
+    if (payload.key !== undefined) void this.#options.objects.delete([payload.key]).catch(() => {});
+  }
+
+  #checkRoom(): void {
+    const { maxWaiting } = this.#options;
+    const stats = this.#stats;
+    if (stats === undefined) return;
+    if (stats.tasks < maxWaiting.tasks && stats.bytes < maxWaiting.bytes) {
+      stats.tasks += 1;
+      return;
+    }
+    const what =
+      stats.tasks >= maxWaiting.tasks ? `${maxWaiting.tasks} tasks` : `${maxWaiting.bytes} bytes of payloads`;
+    throw new GatewayError("QUEUE_FULL", `${what} wait already; try again later or raise maxWaiting`, {
+      details: { retryAfterMs: FULL_RETRY_AFTER_MS },
+    });
+  }
+
+  /** Keeps a recent count of what waits; a bound may overshoot by what comes in between. */
+  async #count(): Promise<void> {
+    const { ledger, clock } = this.#options;
+    if (this.#stats !== undefined && clock.monotonic() - this.#stats.atMs < STATS_AGE_MS) return;
+    this.#counting ??= withinTime(clock, SUBMIT_TIMEOUT_MS, (signal) => ledger.stats({ signal }))
+      .then((stats) => {
+        this.#stats = { atMs: clock.monotonic(), ...sum(stats) };
+      })
+      .catch(() => {})
+      .finally(() => {
+        this.#counting = undefined;
+      });
+    if (this.#stats === undefined) await this.#counting;
+  }
+}
+
+function sum(stats: LedgerStats): { tasks: number; bytes: number } {
+  let tasks = 0;
+  let bytes = 0;
+  for (const lane of stats.lanes) {
+    tasks += lane.waiting;
+    bytes += lane.waitingBytes;
+  }
+  return { tasks, bytes };
+}
+
+function refusal(field: string, message: string): GatewayError {
+  return new GatewayError("INVALID_REQUEST", message, { details: { field } });
+}
+
+async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from "node:crypto";
+import { noCheckpoint } from "../checkpoint.ts";
+import { systemClock } from "../clock.ts";
+import type { Discovery } from "../contracts/discovery.ts";
+import type { Ledger } from "../contracts/ledger.ts";
+import type { ObjectStore } from "../contracts/object-store.ts";
+import type { ServerProtocol } from "../contracts/server-protocol.ts";
+import { GatewayError } from "../errors.ts";
+import type { GatewayOptions } from "../gateway-api.ts";
+import { memoryLedger } from "../memory/ledger.ts";
+import { memoryObjectStore } from "../memory/object-store.ts";
+import { cmsProtocol } from "../protocols/cms.ts";
+import { DEFAULT_BOOST_MS } from "../tasks/rank.ts";
+
+const DAY_MS = 86_400_000;
+
+type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
+
+/** The options with every default filled in. */
+export interface ResolvedOptions
+  extends Filled<Omit<GatewayOptions, "discovery" | "retention" | "maxWaiting" | "wakeups">> {
+  readonly discoveries: readonly Discovery[];
+  readonly wakeups: GatewayOptions["wakeups"];
+  readonly ledger: Ledger;
+  readonly objects: ObjectStore;
+  readonly protocols: readonly ServerProtocol[];
+  readonly maxWaiting: { readonly tasks: number; readonly bytes: number };
+  readonly retention:
+    | { readonly payloadMs: number; readonly resultMs: number; readonly rowMs: number }
+    | undefined;
+  /** What the gateway made itself, and so closes itself. */
+  readonly owned: readonly { close(): Promise<void> }[];
+}
+
+/** Fills in the defaults. Rejects what is out of range with `INVALID_OPTIONS`, naming the field. */
+export function resolveOptions(options: GatewayOptions): ResolvedOptions {
+  const discoveries = Array.isArray(options.discovery) ? options.discovery : [options.discovery];
+  if (discoveries.length === 0 || discoveries.some((discovery) => typeof discovery?.watch !== "function")) {
+    throw invalid("discovery", "must be a Discovery, or a list with at least one");
+  }
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? Math.random;
+  const owned: { close(): Promise<void> }[] = [];
+  const own = <T extends { close(): Promise<void> }>(made: T): T => {
+    owned.push(made);
+    return made;
+  };
+  const retention = options.retention === false ? undefined : (options.retention ?? {});
+  const resolved: ResolvedOptions = {
+    discoveries,
+    wakeups: options.wakeups,
+    name: options.name ?? `runner-${randomUUID()}`,
+    runs: options.runs ?? true,
+    leaseMs: within("leaseMs", options.leaseMs ?? 10_000, 100, DAY_MS),
+    pollMs: within("pollMs", options.pollMs ?? 500, 1, DAY_MS),
+    inlineBytes: within("inlineBytes", options.inlineBytes ?? 32_768, 0, 16_777_216),
+    maxPayloadBytes: within(
+      "maxPayloadBytes",
+      options.maxPayloadBytes ?? 4_294_967_296,
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ),
+    boostMs: within("boostMs", options.boostMs ?? DEFAULT_BOOST_MS, 0, 1e14),
+    maxWaiting: {
+      tasks: within("maxWaiting.tasks", options.maxWaiting?.tasks ?? 10_000_000, 1, Number.MAX_SAFE_INTEGER),
+      bytes: within(
+        "maxWaiting.bytes",
+        options.maxWaiting?.bytes ?? 1_099_511_627_776,
+        1,
+        Number.MAX_SAFE_INTEGER,
+      ),
+    },
+    waitMs: within("waitMs", options.waitMs ?? DAY_MS, 1, 3650 * DAY_MS),
+    noServerMs: within("noServerMs", options.noServerMs ?? 900_000, 1, 3650 * DAY_MS),
+    maxFailures: within("maxFailures", options.maxFailures ?? 5, 1, 1000),
+    modelMemoryMs: within("modelMemoryMs", options.modelMemoryMs ?? DAY_MS, 0, 3650 * DAY_MS),
+    defaultLimit: within("defaultLimit", options.defaultLimit ?? 8, 1, 64),
+    retention: retention && {
+      payloadMs: within("retention.payloadMs", retention.payloadMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
+      resultMs: within("retention.resultMs", retention.resultMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
+      rowMs: within("retention.rowMs", retention.rowMs ?? 30 * DAY_MS, 0, 3650 * DAY_MS),
+    },
+    clock,
+    random,
+    newId: options.newId ?? randomUUID,
+    checkpoint: options.checkpoint ?? noCheckpoint,
+    ledger: options.ledger ?? own(memoryLedger({ clock, random })),
+    objects: options.objects ?? own(memoryObjectStore({ clock })),
+    protocols: options.protocols ?? [own(cmsProtocol())],
+    owned,
+  };
+  if (resolved.protocols.length === 0) throw invalid("protocols", "must name at least one ServerProtocol");
+  return resolved;
+}
+
+function within(field: string, value: number, minimum: number, maximum: number): number {
+  if (typeof value !== "number" || !(value >= minimum && value <= maximum)) {
+    throw invalid(field, `must be a number from ${minimum} to ${maximum}; it is ${String(value)}`);
+  }
+  return value;
+}
+
+function invalid(field: string, message: string): GatewayError {
+  return new GatewayError("INVALID_OPTIONS", `${field} ${message}`, { details: { field } });
+}

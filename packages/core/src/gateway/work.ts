@@ -1,0 +1,213 @@
+import type { Settlement } from "../contracts/ledger.ts";
+import type { TaskRecord } from "../contracts/task.ts";
+import type { ModelStatus } from "../gateway-api.ts";
+import { createReconciler, type Reconciler } from "../reconciler/reconciler.ts";
+import { ServerDirectory } from "../routing/server-directory.ts";
+import type { Attempt } from "../tasks/attempt.ts";
+import { Runner } from "../tasks/runner.ts";
+import { isTerminal } from "../tasks/task-state.ts";
+import type { SafeEmitter } from "./emitter.ts";
+import type { EndingWatch } from "./ending-watch.ts";
+import type { ResolvedOptions } from "./options.ts";
+
+/** Hints to other processes are collected for so long, so that a burst is one message. */
+const HINT_MS = 5;
+
+/**
+ * What goes on by itself while a gateway is started: the servers, the runner, the reconciler, the hints between
+ * processes. Start and stop may be called at any time, together or again.
+ */
+export class GatewayWork {
+  readonly directory: ServerDirectory;
+  readonly #options: ResolvedOptions;
+  readonly #emitter: SafeEmitter;
+  readonly #endings: EndingWatch;
+  readonly #runner: Runner | undefined;
+  readonly #reconciler: Reconciler;
+  readonly #hints = { work: new Set<string>(), ended: new Set<string>() };
+  #cancelHints: (() => void) | undefined;
+  #unsubscribe: (() => void)[] = [];
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  isStarted = false;
+
+  constructor(options: ResolvedOptions, emitter: SafeEmitter, endings: EndingWatch) {
+    this.#options = options;
+    this.#emitter = emitter;
+    this.#endings = endings;
+    const { clock, protocols, discoveries, defaultLimit, modelMemoryMs } = options;
+    const speaks = new Map(protocols.map((protocol) => [protocol.name, protocol]));
+    this.directory = new ServerDirectory({
+      clock,
+      discoveries,
+      defaultLimit,
+      modelMemoryMs,
+      speaks: (name) => speaks.has(name),
+      onChange: ({ id, models }, state) => {
+        emitter.emit("server:changed", { server: id, state, models });
+        this.#runner?.poke();
+      },
+    });
+    this.#runner = options.runs ? this.#makeRunner((name) => speaks.get(name)) : undefined;
+    this.#reconciler = this.#makeReconciler();
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  start(): Promise<void> {
+    if (this.#stopping !== undefined) return this.#stopping;
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      // A start that failed may be tried again.
+      this.#starting = undefined;
+      this.directory.stop();
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    const { wakeups } = this.#options;
+    await this.directory.start();
+    if (this.isStopping) return this.directory.stop();
+    if (wakeups !== undefined) {
+      this.#unsubscribe = [
+        wakeups.subscribe("work", () => this.#runner?.poke()),
+        wakeups.subscribe("ended", (ids) => this.#endings.hint(ids)),
+      ];
+    }
+    this.#reconciler.start();
+    this.#runner?.start();
+    this.isStarted = true;
+  }
+
+  stop(drainMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(drainMs);
+    return this.#stopping;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    await this.#starting?.catch(() => {});
+    await this.#runner?.stop(drainMs);
+    await this.#reconciler.stop();
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    this.#cancelHints?.();
+    this.directory.stop();
+    this.#endings.close();
+    this.isStarted = false;
+    for (const made of [...this.#options.owned].reverse()) await made.close();
+  }
+
+  /** Models for which something new waits. */
+  announce(models: Iterable<string>): void {
+    this.#runner?.poke();
+    this.#hint("work", models);
+  }
+
+  /** The holder is this process, or hears of it by its next exchange. */
+  cancel(id: string): void {
+    this.#runner?.cancel(id);
+  }
+
+  /** Tasks that were seen ending by this process. */
+  ended(tasks: readonly TaskRecord[]): void {
+    for (const { id, model, operation, state, attempt, error } of tasks) {
+      if (isTerminal(state))
+        this.#emitter.emit("task:ended", { id, model, operation, state, attempt, code: error?.code });
+    }
+    this.#tellEnded(tasks.map((task) => task.id));
+  }
+
+  models(): readonly ModelStatus[] {
+    const nowMs = this.#options.clock.monotonic();
+    return [...this.directory.models()].map(([name, servers]) => ({
+      name,
+      isRunning: this.directory.hasReady(name),
+      servers: servers.map(({ server: { id, state, protocol }, slots, inFlight, health }) => {
+        return { id, state, protocol, limit: slots.value, inFlight, isPaused: health.isPaused(nowMs) };
+      }),
+    }));
+  }
+
+  #makeRunner(protocol: ConstructorParameters<typeof Runner>[0]["protocol"]): Runner {
+    const { ledger, objects, clock, random, checkpoint, name, leaseMs, pollMs, inlineBytes } = this.#options;
+    return new Runner({
+      ...{ ledger, objects, clock, random, checkpoint, name, leaseMs, pollMs, inlineBytes, protocol },
+      directory: this.directory,
+      incarnation: this.#options.newId(),
+      events: {
+        started: (attempt) => this.#emitter.emit("task:started", eventOf(attempt)),
+        running: (attempt, runId) => this.#emitter.emit("task:running", { ...eventOf(attempt), runId }),
+        settled: (attempt, item) => this.#settled(attempt, item),
+        ejected: (server, forMs) => this.#emitter.emit("server:ejected", { server, forMs }),
+        failed: (operation, error) => this.#emitter.failed("ledger", operation, error),
+      },
+    });
+  }
+
+  #makeReconciler(): Reconciler {
+    const { ledger, objects, clock, checkpoint, random, noServerMs, retention } = this.#options;
+    return createReconciler({
+      ...{ ledger, objects, clock, checkpoint, random, noServerMs, retention },
+      hasServer: (model) => this.directory.hasListed(model),
+      onEnded: (tasks) => this.ended(tasks),
+      onReturned: (tasks) => this.announce(new Set(tasks.map((task) => task.model))),
+      onError: (operation, error) => this.#emitter.failed("ledger", operation, error),
+    });
+  }
+
+  #settled(attempt: Attempt, item: Settlement): void {
+    const event = eventOf(attempt);
+    switch (item.kind) {
+      case "succeeded":
+      case "failed":
+      case "cancelled": {
+        const code = item.kind === "failed" ? item.error.code : undefined;
+        this.#emitter.emit("task:ended", { ...event, state: item.kind, code });
+        this.#tellEnded([attempt.id]);
+        return;
+      }
+      case "returned":
+        this.#emitter.emit("task:returned", { ...event, counts: item.counts, code: item.error?.code });
+        // Handing back for the last time ends the task; whoever waits for it looks.
+        if (item.counts) this.#tellEnded([attempt.id]);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #tellEnded(ids: readonly string[]): void {
+    this.#endings.hint(ids);
+    this.#hint("ended", ids);
+  }
+
+  #hint(topic: "work" | "ended", names: Iterable<string>): void {
+    const { wakeups, clock } = this.#options;
+    if (wakeups === undefined) return;
+    for (const name of names) this.#hints[topic].add(name);
+    this.#cancelHints ??= clock.after(HINT_MS, () => {
+      this.#cancelHints = undefined;
+      for (const each of ["work", "ended"] as const) {
+        const collected = [...this.#hints[each]];
+        this.#hints[each].clear();
+        if (collected.length === 0) continue;
+        wakeups
+          .publish(each, collected)
+          .catch((error: unknown) => this.#emitter.failed("wakeups", "publish", error));
+      }
+    });
+  }
+}
+
+function eventOf(attempt: Attempt): {
+  id: string;
+  model: string;
+  operation: string;
+  attempt: number;
+  server: string;
+} {
+  const { id, model, operation } = attempt.task;
+  return { id, model, operation, attempt: attempt.number, server: attempt.grant.server };
+}

@@ -1,0 +1,90 @@
+export { CHECKPOINTS, type Checkpoint, type CheckpointName } from "./checkpoint.ts";
+export { systemClock } from "./clock.ts";
+export { type ComposeLedgerOptions, composeLedger } from "./composed-ledger/compose-ledger.ts";
+export type { Clock } from "./contracts/clock.ts";
+export type { ByteStream, Closable, OperationOptions, Page } from "./contracts/common.ts";
+export type { Discovery, DiscoveryChange, ModelServer, ServerState } from "./contracts/discovery.ts";
+export type {
+  Amendment,
+  AmendOutcome,
+  AttemptRef,
+  EndedTask,
+  ExchangeOutcome,
+  ExchangeReply,
+  ExchangeRequest,
+  GetOptions,
+  Grant,
+  HoldRef,
+  LaneStats,
+  Ledger,
+  LedgerCapabilities,
+  LedgerStats,
+  ListRequest,
+  NewTask,
+  OrphanHold,
+  RenewRef,
+  ServerWant,
+  Settlement,
+  SubmitOutcome,
+  SweepReply,
+  SweepRequest,
+  TaskFilter,
+} from "./contracts/ledger.ts";
+export type { ByteRange, ObjectRead, ObjectStat, ObjectStore } from "./contracts/object-store.ts";
+export type {
+  Delivery,
+  DeliverySettlement,
+  Queue,
+  QueueCapabilities,
+  QueueEntry,
+  TakeRequest,
+} from "./contracts/queue.ts";
+export type { JsonValue, RecordStore, StoredRecord } from "./contracts/record-store.ts";
+export type {
+  CallOutcome,
+  OperationSpec,
+  ProbeReport,
+  RunQuery,
+  RunReport,
+  ServerAnswer,
+  ServerCall,
+  ServerProtocol,
+} from "./contracts/server-protocol.ts";
+export {
+  type BodyRef,
+  type ResultRef,
+  TASK_STATES,
+  type TaskError,
+  type TaskIdentity,
+  type TaskProgress,
+  type TaskRecord,
+  type TaskState,
+  type TerminalState,
+} from "./contracts/task.ts";
+export type {
+  ApplyReply,
+  ApplyRequest,
+  Claim,
+  ClaimOutcome,
+  ClaimRequest,
+  TaskStore,
+} from "./contracts/task-store.ts";
+export type { Wakeups, WakeupTopic } from "./contracts/wakeups.ts";
+export { type StaticDiscovery, type StaticDiscoveryOptions, staticDiscovery } from "./discovery/static.ts";
+export type { StaticServer } from "./discovery/static-servers.ts";
+export { ERROR_CODES, GatewayError, type GatewayErrorCode, type GatewayErrorOptions } from "./errors.ts";
+export type { AttemptEvent, GatewayEvents, TaskEvent } from "./events.ts";
+export { createGateway } from "./gateway.ts";
+export type {
+  Gateway,
+  GatewayOptions,
+  Health,
+  ModelStatus,
+  ServerStatus,
+  StopOptions,
+  SubmitRequest,
+  SubmitResult,
+  TaskResult,
+  WaitOptions,
+} from "./gateway-api.ts";
+export { type CmsProtocolOptions, cmsProtocol } from "./protocols/cms.ts";
