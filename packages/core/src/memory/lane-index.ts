@@ -1,7 +1,7 @@
 import type { TaskRecord } from "../contracts/task.ts";
+import { Heap } from "../scheduler/heap.ts";
 import type { LaneCursor, OpenLanes, WaitingTask } from "../scheduler/plan-grants.ts";
 import { compareRank } from "../tasks/rank.ts";
-import { Heap } from "./heap.ts";
 
 /** What the index knows of a waiting task. `notBeforeAtMs` is in whatever time `promote` is told. */
 export type IndexedTask = Pick<TaskRecord, "id" | "model" | "rank" | "background" | "notBeforeAtMs">;
@@ -28,8 +28,12 @@ class Shelf {
     this.#heap = new Heap(compare);
   }
 
+  get size(): number {
+    return this.#heap.size;
+  }
+
   get live(): number {
-    return this.#heap.size - this.#dead;
+    return this.size - this.#dead;
   }
 
   push(entry: Entry): void {
@@ -72,6 +76,13 @@ export class LaneIndex {
   readonly #lanes = new Map<string, Shelf>();
   readonly #delayed = new Shelf((a, b) => a.notBeforeAtMs - b.notBeforeAtMs || compareRank(a, b));
   readonly #live = new Map<string, Entry>();
+
+  /** Entries that memory is used for, the dead included. */
+  get size(): number {
+    let size = this.#delayed.size;
+    for (const lane of this.#lanes.values()) size += lane.size;
+    return size;
+  }
 
   /** Puts a waiting task in its place; replaces the one it had. */
   add(task: IndexedTask): void {

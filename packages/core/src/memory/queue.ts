@@ -4,8 +4,8 @@ import type { Page } from "../contracts/common.ts";
 import type { Delivery, DeliverySettlement, Queue, QueueEntry, TakeRequest } from "../contracts/queue.ts";
 import { GatewayError } from "../errors.ts";
 import { openness } from "../openness.ts";
+import { Heap } from "../scheduler/heap.ts";
 import { compareRank } from "../tasks/rank.ts";
-import { Heap } from "./heap.ts";
 import { LaneIndex } from "./lane-index.ts";
 
 export interface MemoryQueueOptions {

@@ -58,7 +58,8 @@ export function memoryTaskStore(options: MemoryTaskStoreOptions = {}): TaskStore
 
 function isStillReturned(table: TaskTable, item: Settlement): boolean {
   const task = table.rows.get(item.id)?.task;
-  return item.kind === "returned" && task?.state === "pending" && task.attempt === item.attempt;
+  const handsBack = item.kind === "returned" || item.kind === "abandoned";
+  return handsBack && task?.state === "pending" && task.attempt === item.attempt;
 }
 
 function waiting(table: TaskTable, ids: Iterable<string>): TaskRecord[] {

@@ -1,4 +1,5 @@
 import type { ServerWant } from "../contracts/ledger.ts";
+import { Heap } from "./heap.ts";
 
 /** A waiting task, as far as order and room are concerned. */
 export interface WaitingTask {
@@ -41,7 +42,7 @@ interface Group {
   readonly rooms: readonly Room[];
   readonly background: boolean;
   readonly cursor: LaneCursor;
-  head: WaitingTask | undefined;
+  readonly head: WaitingTask;
 }
 
 /**
@@ -54,12 +55,17 @@ interface Group {
  */
 export function planGrants(rooms: readonly ServerRoom[], open: OpenLanes): PlannedGrant[] {
   const states = rooms.map(toRoom);
-  const groups = [...groupLanes(states, false, open), ...groupLanes(states, true, open)];
+  const groups = new Heap<Group>((a, b) => compareHeads(a.head, b.head));
+  for (const background of [false, true]) {
+    for (const group of groupLanes(states, background, open)) groups.push(group);
+  }
   const planned: PlannedGrant[] = [];
   for (;;) {
-    const group = lowestWithRoom(groups);
-    if (group?.head === undefined) return planned;
+    const group = groups.pop();
+    if (group === undefined) return planned;
     const room = leastLoaded(group);
+    // What is full stays full within one plan, so that the group is never looked at again.
+    if (room === undefined) continue;
     if (group.background) {
       room.holdFree = false;
     } else {
@@ -67,7 +73,8 @@ export function planGrants(rooms: readonly ServerRoom[], open: OpenLanes): Plann
       room.free -= 1;
     }
     planned.push({ id: group.head.id, want: room.want });
-    group.head = group.cursor.next();
+    const head = group.cursor.next();
+    if (head !== undefined) groups.push({ ...group, head });
   }
 }
 
@@ -106,31 +113,22 @@ function groupLanes(rooms: readonly Room[], background: boolean, open: OpenLanes
     if (group === undefined) byServers.set(key, { rooms: serving, models: [model] });
     else group.models.push(model);
   }
-  return [...byServers.values()].map(({ rooms: serving, models }) => {
+  return [...byServers.values()].flatMap(({ rooms: serving, models }) => {
     const cursor = open(models, background);
-    return { rooms: serving, background, cursor, head: cursor.next() };
+    const head = cursor.next();
+    return head === undefined ? [] : [{ rooms: serving, background, cursor, head }];
   });
 }
 
-function lowestWithRoom(groups: readonly Group[]): Group | undefined {
-  let lowest: Group | undefined;
-  for (const group of groups) {
-    if (group.head === undefined || !group.rooms.some((room) => hasRoom(room, group.background))) continue;
-    if (lowest?.head === undefined || isBefore(group.head, lowest.head)) lowest = group;
-  }
-  return lowest;
+function compareHeads(a: WaitingTask, b: WaitingTask): number {
+  return a.rank - b.rank || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
-function isBefore(a: WaitingTask, b: WaitingTask): boolean {
-  return a.rank < b.rank || (a.rank === b.rank && a.id < b.id);
-}
-
-function leastLoaded({ rooms, background }: Group): Room {
+function leastLoaded({ rooms, background }: Group): Room | undefined {
   let best: Room | undefined;
   for (const room of rooms) {
     if (hasRoom(room, background) && (best === undefined || isLessLoaded(room, best))) best = room;
   }
-  if (best === undefined) throw new Error("a group was chosen that has no room");
   return best;
 }
 

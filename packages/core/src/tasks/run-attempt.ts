@@ -225,17 +225,24 @@ async function answerLost(attempt: Attempt, host: AttemptHost, cause: unknown): 
 
 async function tryAgain(attempt: Attempt, host: AttemptHost, error: TaskError): Promise<void> {
   const delayMs = fullJitterMs(attempt.task.failures + 1, host.random);
-  await handBack(attempt, host, { counts: true, delayMs, error });
+  await handBack(attempt, host, { counts: true, delayMs, error, releaseHold: !mayRunOn(attempt) });
+}
+
+/** Whether the server may go on with it by itself; then its hold stays until the server was seen idle. */
+function mayRunOn(attempt: Attempt): boolean {
+  return attempt.task.background && attempt.isSent;
 }
 
 interface HandBack {
+  /** Default `true`. */
+  readonly releaseHold?: boolean;
   readonly counts: boolean;
   readonly delayMs: number;
   readonly error?: TaskError | undefined;
 }
 
 async function handBack(attempt: Attempt, host: AttemptHost, how: HandBack): Promise<void> {
-  await finish(attempt, host, { ...attempt.ref(), kind: "returned", ...how, releaseHold: true });
+  await finish(attempt, host, { ...attempt.ref(), kind: "returned", releaseHold: true, ...how });
 }
 
 /** What follows when the attempt was told to stop before there was an outcome. */
@@ -243,13 +250,15 @@ async function stopped(attempt: Attempt, host: AttemptHost): Promise<void> {
   const ref = attempt.ref();
   switch (attempt.stopReason) {
     case "cancel":
-      return await finish(attempt, host, { ...ref, kind: "cancelled", releaseHold: true });
+      return await finish(attempt, host, { ...ref, kind: "cancelled", releaseHold: !mayRunOn(attempt) });
     case "drain":
       if (attempt.task.repeatable || !attempt.isSent)
-        return await handBack(attempt, host, { counts: false, delayMs: 0 });
+        return await handBack(attempt, host, { counts: false, delayMs: 0, releaseHold: !mayRunOn(attempt) });
       return await finish(attempt, host, { ...ref, kind: "abandoned" });
     case "timeout":
       host.observe(attempt.grant.server, { kind: "failed" });
+      if (!attempt.isSent)
+        return await handBack(attempt, host, { counts: false, delayMs: 0, error: TIME_OVER });
       if (attempt.task.repeatable) return await tryAgain(attempt, host, TIME_OVER);
       return await watchRun(attempt, host, { isConfirmed: false, instance: attempt.sentInstance });
     default:

@@ -155,7 +155,14 @@ function end(
 /** The same settlement again is told `accepted`; anything else by an attempt without the hold is `stale`. */
 function settleAgain(task: TaskRecord, item: Settlement): Transition {
   if (task.attempt !== item.attempt) return STALE;
-  if (item.kind === "returned") return task.state === "pending" ? ACCEPTED : STALE;
+  if (item.kind === "returned") {
+    // Handing back ends a task whose cancel is wanted, or that has failed as often as allowed.
+    const hasCancelled =
+      task.state === "cancelled" && task.cancelRequestedAtMs !== undefined && task.endedBy === "ledger";
+    const hasExhausted =
+      task.state === "failed" && task.endedBy === "attempt" && task.error?.code === "ATTEMPTS_EXHAUSTED";
+    return task.state === "pending" || hasCancelled || hasExhausted ? ACCEPTED : STALE;
+  }
   if (item.kind === "abandoned") return isTerminal(task.state) ? STALE : ACCEPTED;
   return task.state === item.kind && task.endedBy === "attempt" ? ACCEPTED : STALE;
 }
@@ -205,11 +212,12 @@ export function expire(task: TaskRecord, nowMs: number, random: () => number): T
   if (task.cancelRequestedAtMs !== undefined) return endByLedger(task, "cancelled", undefined, nowMs);
   if (task.sentAtMs !== undefined) {
     const delayMs = fullJitterMs(task.failures + 1, random);
-    return handBack(
+    const back = handBack(
       task,
       { ...refOf(task), kind: "returned", counts: true, delayMs, error, releaseHold: false },
       nowMs,
     );
+    return isTerminal(back.state) ? { ...back, endedBy: "ledger" } : back;
   }
   const lostAttempts = task.lostAttempts + 1;
   if (lostAttempts >= MAX_LOST_ATTEMPTS) {

@@ -53,6 +53,11 @@ interface Watch {
   isConfirmed: boolean;
   runId: string | undefined;
   instance: string | undefined;
+  /**
+   * Whether the server itself named that instance after the send. Discovery may be late: the instance that it named
+   * before may have been replaced by then, and proves nothing.
+   */
+  isInstanceSure: boolean;
   readonly startedMs: number;
   noneSinceMs: number | undefined;
   cancelAskedMs: number | undefined;
@@ -69,6 +74,7 @@ export async function watchRun(attempt: Attempt, host: AttemptHost, start: Watch
     isConfirmed: start.isConfirmed,
     runId: start.runId ?? task.runId,
     instance: start.instance ?? task.instance,
+    isInstanceSure: start.isConfirmed,
     startedMs: host.clock.monotonic(),
     noneSinceMs: undefined,
     cancelAskedMs: undefined,
@@ -83,10 +89,12 @@ export async function watchRun(attempt: Attempt, host: AttemptHost, start: Watch
     const target = targetOf(attempt, host);
     const report = await ask(attempt, host, watch, target);
     if (attempt.isLost) return;
+    watch.isInstanceSure ||= report.instance !== undefined && report.instance === watch.instance;
     if (report.run === "active" && !watch.isConfirmed) {
       watch.isConfirmed = true;
       watch.runId = report.runId;
       watch.instance = report.instance ?? watch.instance;
+      watch.isInstanceSure = true;
       if (!(await announce(attempt, host, watch))) return;
     }
     const ending = await decide(attempt, host, watch, target, report);
@@ -214,22 +222,24 @@ function decideNone(
   const ref = attempt.ref();
   const nowMs = host.clock.monotonic();
   const isAnotherInstance =
-    report.instance !== undefined && watch.instance !== undefined && report.instance !== watch.instance;
+    watch.isInstanceSure &&
+    report.instance !== undefined &&
+    watch.instance !== undefined &&
+    report.instance !== watch.instance;
   const isQuiet = nowMs - (watch.noneSinceMs ?? nowMs) > QUIET_MS;
   const releaseHold = report.idle === true || isAnotherInstance;
   if (watch.isConfirmed) {
     if (!isAnotherInstance && !isQuiet) return undefined;
     if (attempt.isCancelRequested) return { ...ref, kind: "cancelled", releaseHold };
+    if (attempt.task.repeatable) return sendAgain(attempt, host, GONE, releaseHold);
     return { ...ref, kind: "failed", error: isAnotherInstance ? GONE : UNKNOWN, releaseHold };
   }
   const limitMs = target === undefined ? UNKNOWN_CALL_TIMEOUT_MS : callTimeoutMs(target.spec);
   const elapsedMs = nowMs - watch.startedMs;
-  if (isAnotherInstance || (report.idle === true && elapsedMs > limitMs)) {
-    if (attempt.isCancelRequested) return { ...ref, kind: "cancelled", releaseHold: true };
-    const delayMs = fullJitterMs(attempt.task.failures + 1, host.random);
-    return { ...ref, kind: "returned", counts: true, delayMs, error: NEVER_RAN, releaseHold: true };
-  }
-  if (elapsedMs > limitMs + QUIET_MS && isQuiet) return unresolved(attempt, releaseHold);
+  // Idle says nothing of a call in the foreground: it may have run to its end, and its answer was lost.
+  const neverRan = attempt.task.background && report.idle === true && elapsedMs > limitMs;
+  if (isAnotherInstance || neverRan) return sendAgain(attempt, host, NEVER_RAN, true);
+  if (elapsedMs > limitMs + QUIET_MS && isQuiet) return unresolved(attempt, host, releaseHold);
   return undefined;
 }
 
@@ -243,16 +253,25 @@ function decideUnclear(
   if (watch.isConfirmed) {
     const limitMs = target?.spec.timeoutMs ?? GIVE_UP_MS;
     if (elapsedMs <= limitMs) return undefined;
-    const error: TaskError = target === undefined ? UNKNOWN : OVERDUE;
+    if (target === undefined) return unresolved(attempt, host, false);
     if (attempt.isCancelRequested) return { ...attempt.ref(), kind: "cancelled", releaseHold: false };
-    return { ...attempt.ref(), kind: "failed", error, releaseHold: false };
+    return { ...attempt.ref(), kind: "failed", error: OVERDUE, releaseHold: false };
   }
   const cannotTell = target !== undefined && !target.protocol.capabilities.findsRuns;
   const limitMs = target === undefined ? UNKNOWN_CALL_TIMEOUT_MS : callTimeoutMs(target.spec);
-  return cannotTell || elapsedMs > limitMs + GIVE_UP_MS ? unresolved(attempt, cannotTell) : undefined;
+  if (!cannotTell && elapsedMs <= limitMs + GIVE_UP_MS) return undefined;
+  return unresolved(attempt, host, !attempt.task.background);
 }
 
-function unresolved(attempt: Attempt, releaseHold: boolean): Settlement {
+/** Nothing of it is left, or doing it twice is harmless. */
+function sendAgain(attempt: Attempt, host: AttemptHost, error: TaskError, releaseHold: boolean): Settlement {
+  if (attempt.isCancelRequested) return { ...attempt.ref(), kind: "cancelled", releaseHold };
+  const delayMs = fullJitterMs(attempt.task.failures + 1, host.random);
+  return { ...attempt.ref(), kind: "returned", counts: true, delayMs, error, releaseHold };
+}
+
+function unresolved(attempt: Attempt, host: AttemptHost, releaseHold: boolean): Settlement {
+  if (attempt.task.repeatable) return sendAgain(attempt, host, UNKNOWN, releaseHold);
   if (attempt.isCancelRequested) return { ...attempt.ref(), kind: "cancelled", releaseHold };
   return { ...attempt.ref(), kind: "failed", error: UNKNOWN, releaseHold };
 }

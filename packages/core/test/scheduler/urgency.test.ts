@@ -9,8 +9,22 @@ const HOUR = 60 * MINUTE;
 
 function newTask(id: string, priority: number): NewTask {
   return {
-    ...{ id, priority, model: "m", operation: "process", owner: "", query: "", repeatable: true, background: false },
-    ...{ maxFailures: 5, boostMs: DEFAULT_BOOST_MS, waitMs: 100 * HOUR, payload: { sizeBytes: 0, inline: new Uint8Array() } },
+    ...{
+      id,
+      priority,
+      model: "m",
+      operation: "process",
+      owner: "",
+      query: "",
+      repeatable: true,
+      background: false,
+    },
+    ...{
+      maxFailures: 5,
+      boostMs: DEFAULT_BOOST_MS,
+      waitMs: 100 * HOUR,
+      payload: { sizeBytes: 0, inline: new Uint8Array() },
+    },
   };
 }
 
@@ -26,11 +40,19 @@ class OneSlot {
   }
 
   /** Ends the task in the slot, if there is one, and tells which one is granted next. */
-  async next(settle: readonly Settlement[] = []): Promise<{ id: string; settlement: Settlement } | undefined> {
+  async next(
+    settle: readonly Settlement[] = [],
+  ): Promise<{ id: string; settlement: Settlement } | undefined> {
     this.#sequence += 1;
     const want = { server: "s", limit: 1, max: 1, models: ["m"], background: true, cost: 0 };
     const request: ExchangeRequest = {
-      ...{ runner: "r", incarnation: "i", sequence: this.#sequence, acknowledged: this.#sequence - 1, leaseMs: HOUR },
+      ...{
+        runner: "r",
+        incarnation: "i",
+        sequence: this.#sequence,
+        acknowledged: this.#sequence - 1,
+        leaseMs: HOUR,
+      },
       ...{ settle, renew: [], want: [want], recover: 0, release: [] },
     };
     const [grant] = (await this.ledger.exchange(request)).grants;
