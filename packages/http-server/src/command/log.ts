@@ -1,0 +1,39 @@
+import type { LogLevel } from "./settings-schema.ts";
+
+type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Writes to standard error. No payload, result, key or address with credentials may be in a message or field. */
+export interface Log {
+  error(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  debug(message: string, fields?: Fields): void;
+}
+
+const LEVELS = ["error", "warn", "info", "debug"] as const;
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly asJson: boolean;
+  readonly write: (line: string) => void;
+}
+
+export function createLog({ level, asJson, write }: LogOptions): Log {
+  const most = LEVELS.indexOf(level);
+  const at =
+    (own: LogLevel) =>
+    (message: string, fields: Fields = {}): void => {
+      if (LEVELS.indexOf(own) > most) return;
+      const time = new Date().toISOString();
+      if (asJson) write(`${JSON.stringify({ time, level: own, message, ...fields })}\n`);
+      else write(`${time} ${own} ${message}${plainFields(fields)}\n`);
+    };
+  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
+}
+
+function plainFields(fields: Fields): string {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ` ${name}=${String(value)}`)
+    .join("");
+}

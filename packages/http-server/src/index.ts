@@ -1,0 +1,3 @@
+export type { HttpOptions } from "./options.ts";
+export { createHttpHandler, type HttpHandler } from "./web/http-handler.ts";
+export type { FetchEnvironment } from "./web/web-request.ts";

@@ -1,0 +1,84 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ByteStream } from "@modelgate/core";
+import { ClientGone, type RequestBody, type RequestView } from "../exchange.ts";
+import { plainAddress } from "../plain-address.ts";
+import { takeBody } from "../take-body.ts";
+
+/** A request as node:http has it. `awaitsContinue` when the client holds its body back until it is asked for. */
+export class NodeRequestView implements RequestView, RequestBody {
+  readonly query: string;
+  readonly announcedBytes: number | undefined;
+  readonly #incoming: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #awaitsContinue: boolean;
+
+  constructor(incoming: IncomingMessage, response: ServerResponse, query: string, awaitsContinue: boolean) {
+    this.query = query;
+    this.announcedBytes = announcedBytes(incoming);
+    this.#incoming = incoming;
+    this.#response = response;
+    this.#awaitsContinue = awaitsContinue;
+  }
+
+  get body(): RequestBody {
+    return this;
+  }
+
+  get clientAddress(): string | undefined {
+    return plainAddress(this.#incoming.socket.remoteAddress);
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#incoming.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+
+  onHangUp = (callback: () => void): (() => void) => {
+    const response = this.#response;
+    if (response.destroyed) callback();
+    response.once("close", callback);
+    return () => response.off("close", callback);
+  };
+
+  async take(wholeBytes: number): Promise<Uint8Array | ByteStream> {
+    if (this.announcedBytes === 0) return new Uint8Array();
+    if (this.#awaitsContinue) this.#response.writeContinue();
+    if (this.announcedBytes !== undefined && this.announcedBytes <= wholeBytes) {
+      return readWhole(this.#incoming);
+    }
+    return takeBody(chunksOf(this.#incoming), wholeBytes);
+  }
+}
+
+function announcedBytes(incoming: IncomingMessage): number | undefined {
+  const { "content-length": length, "transfer-encoding": encoding } = incoming.headers;
+  if (encoding !== undefined) return undefined;
+  return length === undefined ? 0 : Number(length);
+}
+
+/** By events: for a body that mostly comes in one piece, an iterator costs more than the reading. */
+function readWhole(incoming: IncomingMessage): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    const gone = (): void => {
+      // A close also follows every good end, where an error would be made for nobody.
+      if (!incoming.readableEnded) reject(new ClientGone());
+    };
+    incoming.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+    incoming.once("end", () =>
+      resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)),
+    );
+    incoming.once("error", gone);
+    incoming.once("close", gone);
+    if (incoming.destroyed) gone();
+  });
+}
+
+/** Left early, the request stays open, because it is still to be answered. */
+async function* chunksOf(incoming: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) yield chunk as Uint8Array;
+  } catch {
+    throw new ClientGone();
+  }
+}

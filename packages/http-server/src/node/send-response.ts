@@ -1,0 +1,101 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { ByteStream } from "@modelgate/core";
+import type { ResponseView } from "../exchange.ts";
+import { discard } from "../read-stream.ts";
+
+/** A rest of a request up to this size is received and dropped, so that the connection can be used again. */
+const MAX_DROPPED_BYTES = 1024 * 1024;
+/** How long a client that still sends is listened to, so that it finds the answer before the connection closes. */
+const LINGER_MS = 1000;
+
+/** Sends an answer; resolves when there is nothing left to do. Never rejects. */
+export async function sendResponse(
+  view: ResponseView,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  isLast: boolean,
+): Promise<void> {
+  const { body } = view;
+  const isWhole = typeof body === "string" || body instanceof Uint8Array;
+  if (response.destroyed) {
+    if (!isWhole) await letGo(body);
+    return;
+  }
+  const lingers = stillSends(incoming);
+  const headers: OutgoingHttpHeaders = { ...view.headers };
+  if (isLast || lingers) headers["connection"] = "close";
+  if (isWhole) headers["content-length"] = Buffer.byteLength(body);
+  else if (view.sizeBytes !== undefined) headers["content-length"] = view.sizeBytes;
+  response.writeHead(view.status, headers);
+  if (lingers) return sendAndLinger(view, incoming, response);
+  if (isWhole) response.end(body);
+  else if (incoming.method === "HEAD") {
+    response.end();
+    await letGo(body);
+  } else if (await stream(body, response)) response.end();
+}
+
+function stillSends(incoming: IncomingMessage): boolean {
+  if (incoming.complete || incoming.destroyed) return false;
+  const { "content-length": length, "transfer-encoding": encoding } = incoming.headers;
+  return encoding !== undefined || Number(length ?? 0) > MAX_DROPPED_BYTES;
+}
+
+/** Closing right after the answer would reset the connection under a client that has not read it yet. */
+async function sendAndLinger(
+  { body }: ResponseView,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (typeof body === "string" || body instanceof Uint8Array) response.write(body);
+  else if (!(await stream(body, response))) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, LINGER_MS);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    incoming.once("end", done);
+    incoming.once("close", done);
+    incoming.on("error", done);
+    incoming.resume();
+  });
+  response.end();
+}
+
+/** Writes `body` at the client's pace; resolves whether all of it was written. */
+async function stream(body: ByteStream, response: ServerResponse): Promise<boolean> {
+  const iterator = body[Symbol.asyncIterator]();
+  const hangUp = (): void => void iterator.return?.()?.catch(() => {});
+  response.once("close", hangUp);
+  try {
+    for (;;) {
+      const next = await iterator.next();
+      if (response.destroyed) return false;
+      if (next.done === true) return true;
+      if (!response.write(next.value)) await drainedOrClosed(response);
+    }
+  } catch {
+    // The status is out, so a broken-off answer is all that can still tell the client.
+    response.destroy();
+    return false;
+  } finally {
+    response.off("close", hangUp);
+  }
+}
+
+function drainedOrClosed(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+  });
+}
+
+async function letGo(body: ByteStream): Promise<void> {
+  await discard(body).catch(() => {});
+}

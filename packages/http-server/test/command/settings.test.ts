@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { readFlags } from "../../src/command/read-flags.ts";
+import { type ReadSettings, readSettings } from "../../src/command/read-settings.ts";
+import { UsageError } from "../../src/command/usage-error.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "modelgate-settings-"));
+
+function read(args: readonly string[] = [], environment: Record<string, string> = {}): ReadSettings {
+  return readSettings(readFlags(args), environment);
+}
+
+function file(content: unknown): string {
+  const path = join(folder, "modelgate.json");
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+describe("settings", () => {
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("have defaults", () => {
+    expect(read().settings).toEqual({
+      host: "127.0.0.1",
+      port: 8888,
+      dataDir: ".modelgate",
+      servers: [],
+      leaseMs: 10_000,
+      pollMs: 500,
+      inlineBytes: 32_768,
+      maxBodyBytes: 4_294_967_296,
+      retention: { payloadMs: 604_800_000, resultMs: 604_800_000, rowMs: 2_592_000_000 },
+      logLevel: "info",
+    });
+  });
+
+  it("come from flags before the environment before the file before the defaults", () => {
+    const config = file({ port: 1, host: "0.0.0.0", leaseMs: 111, pollMs: 11 });
+    const environment = { MODELGATE_PORT: "2", MODELGATE_HOST: "::1", MODELGATE_LEASE_MS: "222" };
+    const { settings } = read(["--config", config, "--port", "3", "--host=::"], environment);
+    expect(settings).toMatchObject({ port: 3, host: "::", leaseMs: 222, pollMs: 11, inlineBytes: 32_768 });
+    expect(read([], { ...environment, MODELGATE_CONFIG: config }).settings.pollMs).toBe(11);
+  });
+
+  it("name servers in each of three ways", () => {
+    const servers = [
+      { name: "a", url: "http://one:8000" },
+      { name: "a", url: "http://two/base?x=1" },
+      { name: "b", url: "https://user:pw=1@three" },
+    ];
+    const texts = servers.map(({ name, url }) => `${name}=${url}`);
+    expect(read(texts.flatMap((text) => ["--server", text])).settings.servers).toEqual(servers);
+    expect(read([], { MODELGATE_SERVERS: texts.join(", ") }).settings.servers).toEqual(servers);
+    const asObject = { a: [servers[0]?.url, servers[1]?.url], b: servers[2]?.url };
+    expect(read(["--config", file({ servers: asObject })]).settings.servers).toEqual(servers);
+    expect(read(["--config", file({ servers: texts })]).settings.servers).toEqual(servers);
+  });
+
+  it("say how long things are kept, or that they are kept for good", () => {
+    expect(read(["--retention", "off"]).settings.retention).toBe(false);
+    expect(read(["--config", file({ retention: false })]).settings.retention).toBe(false);
+    const expected = { payloadMs: 5, resultMs: 604_800_000, rowMs: 7 };
+    expect(read([], { MODELGATE_RETENTION: "payloadMs=5,rowMs=7" }).settings.retention).toEqual(expected);
+    expect(read(["--config", file({ retention: { payloadMs: 5, rowMs: 7 } })]).settings.retention).toEqual(
+      expected,
+    );
+  });
+
+  it.each([
+    [["--prot", "1"], "--prot is not a flag. Did you mean --port?"],
+    [["--datadir", "x"], "--datadir is not a flag. Did you mean --data-dir?"],
+    [["--xyzzy"], "--xyzzy is not a flag."],
+    [["-x"], "-x is not a flag."],
+    [["--port"], "--port needs a value."],
+    [["--port", "--host", "x"], "--port needs a value."],
+    [["--help=yes"], "--help takes no value."],
+    [["now"], '"now" is not understood after serve.'],
+  ])("refuse %j", (args, message) => {
+    expect(() => read(args)).toThrow(new UsageError(message));
+  });
+
+  it.each([
+    [["--port", "x"], '--port is "x"; give a whole number from 0 to 65535.'],
+    [["--port="], '--port is ""; give a whole number from 0 to 65535.'],
+    [["--port", "65536"], '--port is "65536"; give a whole number from 0 to 65535.'],
+    [["--lease-ms", "1e3"], '--lease-ms is "1e3"; give a whole number from 100 to 86400000.'],
+    [["--log-level", "loud"], '--log-level is "loud"; give error, warn, info, debug.'],
+    [["--host", ""], '--host is ""; give a text that is not empty.'],
+  ])("refuse the value in %j", (args, message) => {
+    expect(() => read(args)).toThrow(new UsageError(message));
+  });
+
+  it.each(["nlp", "=http://x", "nlp=", "nlp=ftp://x:secret@y", "nlp=secret"])(
+    "refuse the server %j without repeating what may be a secret",
+    (server) => {
+      expect(() => read(["--server", server])).toThrow(
+        new UsageError(
+          "--server cannot be understood; give NAME=URL, where URL begins with http:// or https://.",
+        ),
+      );
+    },
+  );
+
+  it("refuse a wrong variable by its name, and every mistake at once", () => {
+    expect(() => read([], { MODELGATE_PORT: "x", MODELGATE_POLL_MS: "0" })).toThrow(
+      /MODELGATE_PORT is "x"; .*\nMODELGATE_POLL_MS is "0"; /,
+    );
+  });
+
+  it("pass over variables that are set to nothing, and warn of those that nobody reads", () => {
+    const { settings, warnings } = read([], { MODELGATE_PORT: "", MODELGATE_PROT: "1", OTHER: "x" });
+    expect(settings.port).toBe(8888);
+    expect(warnings).toEqual([
+      "MODELGATE_PROT is not a variable of modelgate serve. Did you mean MODELGATE_PORT?",
+    ]);
+  });
+
+  it.each([
+    [{ prot: 1 }, /has an unknown key "prot"\. Did you mean port\?$/],
+    [{ port: true }, /^"port" in .*modelgate\.json is true; give a whole number/],
+    [{ servers: { nlp: 5 } }, /^"servers" in .* cannot be understood; give NAME=URL/],
+    [{ retention: { rows: 5 } }, /^"retention" in .*; give "off", or ages/],
+    [[], /must hold one JSON object\.$/],
+    ["{", /is not JSON\.$/],
+  ])("refuse a file with %j", (content, message) => {
+    expect(() => read(["--config", file(content)])).toThrow(message);
+  });
+
+  it("refuse a file that is not there", () => {
+    expect(() => read(["--config", join(folder, "none.json")])).toThrow(/cannot be read \(ENOENT\)\.$/);
+  });
+});

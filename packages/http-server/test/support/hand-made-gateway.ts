@@ -1,0 +1,55 @@
+import { type Gateway, GatewayError, type ModelStatus, type TaskRecord } from "@modelgate/core";
+
+/** A gateway of which every call is unsupported, except for what is given. */
+export function handMadeGateway(parts: Partial<Gateway> = {}): Gateway {
+  const unsupported = (): never => {
+    throw new GatewayError("UNSUPPORTED", "not part of this test");
+  };
+  const rejects = async (): Promise<never> => unsupported();
+  return {
+    events: { on: unsupported, once: unsupported, off: unsupported },
+    start: rejects,
+    stop: rejects,
+    submit: rejects,
+    get: rejects,
+    list: rejects,
+    result: rejects,
+    wait: rejects,
+    cancel: rejects,
+    retry: rejects,
+    reprioritise: rejects,
+    models: () => [modelStatus("nlp")],
+    info: rejects,
+    operations: () => ["process"],
+    health: rejects,
+    ...parts,
+  };
+}
+
+export function modelStatus(name: string, isRunning = true): ModelStatus {
+  return { name, isRunning, servers: [] };
+}
+
+export function taskRecord(parts: Partial<TaskRecord> = {}): TaskRecord {
+  return {
+    id: "task-1",
+    model: "nlp",
+    operation: "process",
+    owner: "",
+    query: "",
+    repeatable: true,
+    background: false,
+    maxFailures: 5,
+    payload: { sizeBytes: 0 },
+    createdAtMs: 1_763_680_316_654,
+    deadlineAtMs: 1_763_766_716_654,
+    state: "pending",
+    priority: 5,
+    rank: 0,
+    attempt: 0,
+    failures: 0,
+    lostAttempts: 0,
+    recovering: false,
+    ...parts,
+  };
+}
