@@ -15,7 +15,6 @@ export const CHECKPOINTS = [
   "runner.cancel-run",
   "runner.watch-pause",
   "runner.idle-check",
-  "runner.hand-back",
   "ledger.insert",
   "ledger.enqueue-new",
   "ledger.apply",

@@ -94,7 +94,7 @@ export function composeLedger(store: TaskStore, queue: Queue, options: ComposeLe
         renewed: applied.renewed,
         grants,
         // Looked up before the grants: a task that was waiting then may have a holder now.
-        orphanHolds: applied.orphanHolds.filter(({ id }) => grants.every(({ task }) => task.id !== id)),
+        orphanHolds: applied.orphanHolds,
         nextDueInMs: earliest([waited?.nextDueInMs, ...returned.map(({ delayMs }) => delayMs)]),
       };
     }),

@@ -160,7 +160,7 @@ export interface ExchangeReply {
   readonly nextDueInMs?: number | undefined;
 }
 
-/** A hold that nobody looks after: its task waits again or has ended. */
+/** A hold that nobody looks after: its task waits again, is at work on another server, or has ended. */
 export interface OrphanHold extends HoldRef {
   /** The incarnation of the server that was taken, where it was known. */
   readonly instance?: string | undefined;

@@ -30,6 +30,7 @@ export function memoryLedger(options: MemoryLedgerOptions = {}): Ledger {
     submit: guard.wrap(async (batch) => table.insert(batch)),
     exchange: guard.wrap(async (request) => {
       const { settled, renewed, grants, repeated } = table.apply(request);
+      const orphanHolds = table.rows.orphanHolds(request.want.map((want) => want.server));
       const nextDueInMs = lanes.promote(clock.now());
       const granted = [...grants];
       if (!repeated && request.want.length > 0) {
@@ -44,7 +45,6 @@ export function memoryLedger(options: MemoryLedgerOptions = {}): Ledger {
         }
         open.settle();
       }
-      const orphanHolds = table.rows.orphanHolds(request.want.map((want) => want.server));
       return { sequence: request.sequence, settled, renewed, grants: granted, orphanHolds, nextDueInMs };
     }),
     get: guard.wrap(async (ids, { bodies = "none" } = {}) => ids.map((id) => table.rows.read(id, bodies))),

@@ -103,12 +103,15 @@ export class TaskRows {
     const orphans: OrphanHold[] = [];
     for (const server of servers) {
       const hold = this.holds.get(server);
-      if (hold === undefined) continue;
-      const state = this.#rows.get(hold.id)?.task.state;
-      if (state === "scheduled" || state === "running") continue;
-      orphans.push({ server, ...hold });
+      if (hold !== undefined && !this.isLookedAfter(server, hold.id)) orphans.push({ server, ...hold });
     }
     return orphans;
+  }
+
+  /** Whether the task that took the server is still at work on it, or is to be recovered there. */
+  isLookedAfter(server: string, id: string): boolean {
+    const task = this.#rows.get(id)?.task;
+    return (task?.state === "scheduled" || task?.state === "running") && task.server === server;
   }
 
   list(request: ListRequest): Page<TaskRecord> {

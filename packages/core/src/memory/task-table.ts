@@ -218,8 +218,7 @@ export class TaskTable {
   }
 
   #releaseOrphan(server: string, id: string, attempt: number): void {
-    const holding = this.rows.get(id)?.task.state;
-    if (holding !== "scheduled" && holding !== "running") this.rows.release(server, id, attempt);
+    if (!this.rows.isLookedAfter(server, id)) this.rows.release(server, id, attempt);
   }
 
   #sameGrants(request: TableExchange): Grant[] {

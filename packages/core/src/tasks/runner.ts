@@ -267,7 +267,7 @@ export class Runner {
       renew: renewing.map((attempt): RenewRef => ({ ...attempt.ref(), sent: attempt.isSent })),
       want: isWorking ? directory.wants() : [],
       recover: isWorking ? MAX_RECOVERIES - recoveries : 0,
-      release: this.#holds.released,
+      release: [...this.#holds.released],
     };
   }
 

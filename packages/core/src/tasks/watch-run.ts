@@ -239,7 +239,11 @@ function decideNone(
   // Idle says nothing of a call in the foreground: it may have run to its end, and its answer was lost.
   const neverRan = attempt.task.background && report.idle === true && elapsedMs > limitMs;
   if (isAnotherInstance || neverRan) return sendAgain(attempt, host, NEVER_RAN, true);
-  if (elapsedMs > limitMs + QUIET_MS && isQuiet) return unresolved(attempt, host, releaseHold);
+  // Nobody finds a call in the foreground later, and its slot waits for as long as it is looked for.
+  const isLookedFor = attempt.task.background
+    ? elapsedMs > limitMs + QUIET_MS && isQuiet
+    : elapsedMs > limitMs;
+  if (isLookedFor) return unresolved(attempt, host, releaseHold);
   return undefined;
 }
 

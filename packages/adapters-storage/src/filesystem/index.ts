@@ -1,0 +1,1 @@
+export { type FilesystemObjectStoreOptions, filesystemObjectStore } from "./object-store.ts";

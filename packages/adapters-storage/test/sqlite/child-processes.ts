@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { onTestFinished } from "vitest";
+
+const folder = new URL("../../node_modules/.cache/modelgate-test/", import.meta.url);
+let built: Promise<void> | undefined;
+
+/** A process that has the store open. */
+export interface StoreProcess {
+  readonly process: ChildProcess;
+  /** What it has printed, line by line. */
+  readonly lines: string[];
+  /** The line that satisfies, now or later. */
+  line(matches: (line: string) => boolean): Promise<string>;
+  readonly exited: Promise<number | null>;
+}
+
+/** Starts `store-child.ts`; Node 20 needs it bundled. It is killed when the test ends. */
+export async function startChild(directory: string, ...command: readonly string[]): Promise<StoreProcess> {
+  built ??= bundle();
+  await built;
+  const child = spawn(process.execPath, [fileURLToPath(new URL("child.js", folder)), directory, ...command], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines: string[] = [];
+  const watchers = new Set<() => void>();
+  const reader = createInterface({ input: child.stdout });
+  reader.on("line", (line) => {
+    lines.push(line);
+    for (const watch of watchers) watch();
+  });
+  const exited = new Promise<number | null>((resolve) => child.on("close", (code) => resolve(code)));
+  const line = (matches: (line: string) => boolean): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const watch = (): void => {
+        const found = lines.find(matches);
+        if (found === undefined) return;
+        watchers.delete(watch);
+        resolve(found);
+      };
+      watchers.add(watch);
+      watch();
+      void exited.then((code) =>
+        reject(new Error(`the process ended with ${code} before it printed the line`)),
+      );
+    });
+  return { process: child, lines, line, exited };
+}
+
+async function bundle(): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(new URL("package.json", folder), '{"type":"module"}');
+  const sources = {
+    child: new URL("./store-child.ts", import.meta.url),
+    worker: new URL("../../src/sqlite/worker.ts", import.meta.url),
+  };
+  for (const [name, source] of Object.entries(sources)) {
+    const unfinished = new URL(`${name}.${process.pid}.${Math.random()}.js`, folder);
+    await build({
+      entryPoints: [fileURLToPath(source)],
+      outfile: fileURLToPath(unfinished),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      conditions: ["@modelgate/source"],
+      external: ["libsql"],
+      logLevel: "warning",
+    });
+    await rename(unfinished, new URL(`${name}.js`, folder));
+  }
+}
