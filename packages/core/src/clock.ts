@@ -10,6 +10,9 @@ export const systemClock: Clock = {
     timer.unref();
     return () => clearTimeout(timer);
   },
+  soon(callback) {
+    setImmediate(callback);
+  },
 };
 
 /** Resolves after `delayMs`; rejects with `signal.reason` when aborted before. */

@@ -37,9 +37,11 @@ class StandardGateway implements Gateway {
   readonly #endings: EndingWatch;
   readonly #work: GatewayWork;
   readonly #intake: Intake;
+  readonly #operations: readonly string[];
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
+    this.#operations = [...new Set(options.protocols.flatMap(({ operations }) => [...operations.keys()]))];
     const { ledger, clock, pollMs } = options;
     this.#endings = new EndingWatch({
       ledger,
@@ -48,7 +50,9 @@ class StandardGateway implements Gateway {
       onError: (error) => this.#emitter.failed("ledger", "get", error),
     });
     this.#work = new GatewayWork(options, this.#emitter, this.#endings);
-    this.#intake = new Intake(options, this.#work.directory);
+    // A ledger that keeps the order of calls lets an exchange made now see the tasks, and often share their commit.
+    const onEntering = options.ledger.capabilities.inOrder ? () => this.#work.poke() : () => {};
+    this.#intake = new Intake(options, this.#work.directory, onEntering);
   }
 
   get events(): Gateway["events"] {
@@ -87,7 +91,9 @@ class StandardGateway implements Gateway {
       this.#endings.accepted(id);
       this.#emitter.emit("task:submitted", { id, model, operation, priority });
     }
-    if (models.size > 0) this.#work.announce(models);
+    if (models.size === 0) return results;
+    if (!this.#options.ledger.capabilities.inOrder) this.#work.poke();
+    this.#work.announce(models);
     return results;
   }
 
@@ -207,6 +213,7 @@ class StandardGateway implements Gateway {
     const { boostMs, ledger } = this.#options;
     const [outcome] = await ledger.amend([{ kind: "reprioritise", id, priority, boostMs }], options);
     if (outcome?.task === undefined) throw unknownTask(id);
+    this.#work.poke();
     this.#work.announce([outcome.task.model]);
     return outcome.task;
   }
@@ -235,7 +242,7 @@ class StandardGateway implements Gateway {
   }
 
   operations(): readonly string[] {
-    return [...new Set(this.#options.protocols.flatMap(({ operations }) => [...operations.keys()]))];
+    return this.#operations;
   }
 
   async health(options: OperationOptions = {}): Promise<Health> {

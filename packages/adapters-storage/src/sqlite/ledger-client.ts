@@ -31,7 +31,7 @@ import type { Operation, WireAmendment, WireExchanged, WireSubmitted, WireWant }
 
 /** The ledger as its callers see it: checks, translates and sends. All decisions are the worker's. */
 export class SqliteLedger implements Ledger {
-  readonly capabilities = { shared: true, durable: true, order: "exact" } as const;
+  readonly capabilities = { shared: true, durable: true, order: "exact", inOrder: true } as const;
   readonly #client: StoreClient;
   readonly #onClose: () => Promise<void>;
   readonly #lists = new SentLists();
@@ -77,6 +77,7 @@ export class SqliteLedger implements Ledger {
     });
     return {
       sequence: request.sequence,
+      nowMs: value.nowMs,
       settled,
       renewed: value.renewed.map(wire.toOutcome),
       grants: value.grants.map((grant) => wire.toGrant(grant, bytes)),

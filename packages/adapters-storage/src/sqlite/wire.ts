@@ -106,6 +106,7 @@ export interface WireGrant {
 }
 
 export interface WireExchanged {
+  readonly nowMs: number;
   readonly settled: readonly WireOutcome[];
   readonly renewed: readonly WireOutcome[];
   readonly grants: readonly WireGrant[];

@@ -67,6 +67,7 @@ export function composeLedger(store: TaskStore, queue: Queue, options: ComposeLe
       shared: store.capabilities.shared && queue.capabilities.shared,
       durable: store.capabilities.durable,
       order: queue.capabilities.order,
+      inOrder: false,
     },
     submit: guard.wrap(async (batch, { signal } = {}) => {
       const outcomes = await checkpoint("ledger.insert", store.insert(batch, { signal }));
@@ -90,6 +91,7 @@ export function composeLedger(store: TaskStore, queue: Queue, options: ComposeLe
       const grants = [...applied.grants, ...(waited?.grants ?? [])];
       return {
         sequence: request.sequence,
+        nowMs: applied.nowMs,
         settled: applied.settled,
         renewed: applied.renewed,
         grants,

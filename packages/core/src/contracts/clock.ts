@@ -9,4 +9,6 @@ export interface Clock {
   monotonic(): number;
   /** Calls `callback` once, `delayMs` from now or later. The function returned cancels it; calling that late is harmless. */
   after(delayMs: number, callback: () => void): () => void;
+  /** Calls `callback` once what goes on now has been done, before any timer. Default: `after(0, callback)`. */
+  soon?(callback: () => void): void;
 }

@@ -149,6 +149,8 @@ export interface Grant {
 
 export interface ExchangeReply {
   readonly sequence: number;
+  /** The store's clock, in milliseconds since the epoch, when this was done; endings accepted by it carry it. */
+  readonly nowMs: number;
   /** One for each item of `settle`, in order. */
   readonly settled: readonly ExchangeOutcome[];
   /** One for each item of `renew`, in order. */
@@ -254,6 +256,11 @@ export interface LedgerCapabilities {
   readonly durable: boolean;
   /** Whether every grant is the lowest rank of all lanes that have a slot, or only nearly. */
   readonly order: "exact" | "bands";
+  /**
+   * Whether calls of one process take effect as if in the order in which they were made, so that an exchange sees
+   * what was submitted right before it.
+   */
+  readonly inOrder: boolean;
 }
 
 /**

@@ -45,6 +45,8 @@ export type ApplyRequest = Omit<ExchangeRequest, "want"> & {
 };
 
 export interface ApplyReply {
+  /** The store's clock, in milliseconds since the epoch. */
+  readonly nowMs: number;
   readonly settled: readonly ExchangeOutcome[];
   readonly renewed: readonly ExchangeOutcome[];
   /** Recoveries of this sequence, and on a repeated one also what was claimed under it. */

@@ -57,6 +57,12 @@ export class EndingWatch {
     }
   }
 
+  /** This process knows how it ended. */
+  ended(task: TaskRecord): void {
+    this.#fresh.delete(task.id);
+    this.#tell(task.id, task);
+  }
+
   /** These are said to have ended. */
   hint(ids: Iterable<string>): void {
     for (const id of ids) {

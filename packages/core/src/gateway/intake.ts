@@ -8,7 +8,7 @@ import type { SubmitRequest } from "../gateway-api.ts";
 import type { ServerDirectory } from "../routing/server-directory.ts";
 import { type StoredBody, storeBody } from "../tasks/body.ts";
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from "../tasks/rank.ts";
-import { withinTime } from "../tasks/time-limit.ts";
+import { inTime, withinTime } from "../tasks/time-limit.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** Tries at the ledger when it does not answer; the task's id makes them one. */
@@ -34,11 +34,14 @@ export type Accepted =
 export class Intake {
   readonly #options: ResolvedOptions;
   readonly #directory: ServerDirectory;
+  readonly #onEntering: () => void;
   #stats: { readonly atMs: number; tasks: number; bytes: number } | undefined;
   #counting: Promise<void> | undefined;
 
-  constructor(options: ResolvedOptions, directory: ServerDirectory) {
+  /** `onEntering` is called once tasks are on their way into the ledger, before they are accepted. */
+  constructor(options: ResolvedOptions, directory: ServerDirectory, onEntering: () => void) {
     this.#options = options;
+    this.#onEntering = onEntering;
     this.#directory = directory;
   }
 
@@ -105,12 +108,11 @@ export class Intake {
       throw refusal("model", "model must be the name of a model");
     if (typeof operation !== "string" || operation === "")
       throw refusal("operation", "operation must be named");
-    const servers = this.#directory.models().get(model);
-    if (servers === undefined)
+    if (!this.#directory.knows(model))
       throw new GatewayError("MODEL_UNKNOWN", `no server is known for model "${model}"`, {
         details: { model },
       });
-    const names = new Set(servers.map(({ server }) => server.protocol));
+    const names = this.#directory.protocolsOf(model);
     for (const protocol of this.#options.protocols) {
       if (names.size > 0 && !names.has(protocol.name)) continue;
       const spec = protocol.operations.get(operation);
@@ -150,10 +152,9 @@ export class Intake {
     for (let tries = 1; ; tries += 1) {
       try {
         signal?.throwIfAborted();
-        return await checkpoint(
-          "gateway.submit",
-          withinTime(clock, SUBMIT_TIMEOUT_MS, (limit) => ledger.submit(tasks, { signal: limit })),
-        );
+        const entering = inTime(clock, SUBMIT_TIMEOUT_MS, ledger.submit(tasks));
+        this.#onEntering();
+        return await checkpoint("gateway.submit", entering);
       } catch (error) {
         if (tries === SUBMIT_TRIES || !GatewayError.is(error, "STORE_UNAVAILABLE")) throw error;
         await sleep(clock, 50 * tries * (1 + random()), signal);

@@ -10,6 +10,7 @@ import type { GatewayOptions } from "../gateway-api.ts";
 import { memoryLedger } from "../memory/ledger.ts";
 import { memoryObjectStore } from "../memory/object-store.ts";
 import { cmsProtocol } from "../protocols/cms.ts";
+import { newTaskId } from "../task-id.ts";
 import { DEFAULT_BOOST_MS } from "../tasks/rank.ts";
 
 const DAY_MS = 86_400_000;
@@ -82,7 +83,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     },
     clock,
     random,
-    newId: options.newId ?? randomUUID,
+    newId: options.newId ?? (() => newTaskId(clock.now())),
     checkpoint: options.checkpoint ?? noCheckpoint,
     ledger: options.ledger ?? own(memoryLedger({ clock, random })),
     objects: options.objects ?? own(memoryObjectStore({ clock })),

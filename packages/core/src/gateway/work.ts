@@ -5,7 +5,7 @@ import { createReconciler, type Reconciler } from "../reconciler/reconciler.ts";
 import { ServerDirectory } from "../routing/server-directory.ts";
 import type { Attempt } from "../tasks/attempt.ts";
 import { Runner } from "../tasks/runner.ts";
-import { isTerminal } from "../tasks/task-state.ts";
+import { isTerminal, settle } from "../tasks/task-state.ts";
 import type { SafeEmitter } from "./emitter.ts";
 import type { EndingWatch } from "./ending-watch.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -99,9 +99,12 @@ export class GatewayWork {
     for (const made of [...this.#options.owned].reverse()) await made.close();
   }
 
+  poke(): void {
+    this.#runner?.poke();
+  }
+
   /** Models for which something new waits. */
   announce(models: Iterable<string>): void {
-    this.#runner?.poke();
     this.#hint("work", models);
   }
 
@@ -139,7 +142,7 @@ export class GatewayWork {
       events: {
         started: (attempt) => this.#emitter.emit("task:started", eventOf(attempt)),
         running: (attempt, runId) => this.#emitter.emit("task:running", { ...eventOf(attempt), runId }),
-        settled: (attempt, item) => this.#settled(attempt, item),
+        settled: (attempt, item, endedAtMs) => this.#settled(attempt, item, endedAtMs),
         ejected: (server, forMs) => this.#emitter.emit("server:ejected", { server, forMs }),
         failed: (operation, error) => this.#emitter.failed("ledger", operation, error),
       },
@@ -152,12 +155,15 @@ export class GatewayWork {
       ...{ ledger, objects, clock, checkpoint, random, noServerMs, retention },
       hasServer: (model) => this.directory.hasListed(model),
       onEnded: (tasks) => this.ended(tasks),
-      onReturned: (tasks) => this.announce(new Set(tasks.map((task) => task.model))),
+      onReturned: (tasks) => {
+        this.poke();
+        this.announce(new Set(tasks.map((task) => task.model)));
+      },
       onError: (operation, error) => this.#emitter.failed("ledger", operation, error),
     });
   }
 
-  #settled(attempt: Attempt, item: Settlement): void {
+  #settled(attempt: Attempt, item: Settlement, endedAtMs: number | undefined): void {
     const event = eventOf(attempt);
     switch (item.kind) {
       case "succeeded":
@@ -165,7 +171,8 @@ export class GatewayWork {
       case "cancelled": {
         const code = item.kind === "failed" ? item.error.code : undefined;
         this.#emitter.emit("task:ended", { ...event, state: item.kind, code });
-        this.#tellEnded([attempt.id]);
+        if (endedAtMs === undefined) this.#tellEnded([attempt.id]);
+        else this.#tellEnding(attempt, item, endedAtMs);
         return;
       }
       case "returned":
@@ -176,6 +183,14 @@ export class GatewayWork {
       default:
         return;
     }
+  }
+
+  /** What the ledger has just written follows from what it granted: nobody has to read it again. */
+  #tellEnding(attempt: Attempt, item: Settlement, endedAtMs: number): void {
+    const { inline: _, ...payload } = attempt.task.payload;
+    const ended = settle({ ...attempt.task, payload }, item, endedAtMs).changed;
+    if (ended !== undefined) this.#endings.ended(ended);
+    this.#hint("ended", [attempt.id]);
   }
 
   #tellEnded(ids: readonly string[]): void {

@@ -22,16 +22,17 @@ export function memoryLedger(options: MemoryLedgerOptions = {}): Ledger {
   const { clock = systemClock, random = Math.random } = options;
   const lanes = new LaneIndex();
   const table = new TaskTable(clock, random, (before, after) => follow(lanes, before, after));
-  const capabilities: LedgerCapabilities = { shared: false, durable: false, order: "exact" };
+  const capabilities: LedgerCapabilities = { shared: false, durable: false, order: "exact", inOrder: true };
   const guard = openness("memory ledger");
 
   return {
     capabilities,
     submit: guard.wrap(async (batch) => table.insert(batch)),
     exchange: guard.wrap(async (request) => {
+      const nowMs = clock.now();
       const { settled, renewed, grants, repeated } = table.apply(request);
       const orphanHolds = table.rows.orphanHolds(request.want.map((want) => want.server));
-      const nextDueInMs = lanes.promote(clock.now());
+      const nextDueInMs = lanes.promote(nowMs);
       const granted = [...grants];
       if (!repeated && request.want.length > 0) {
         const rooms = request.want.map((want): ServerRoom => {
@@ -45,7 +46,8 @@ export function memoryLedger(options: MemoryLedgerOptions = {}): Ledger {
         }
         open.settle();
       }
-      return { sequence: request.sequence, settled, renewed, grants: granted, orphanHolds, nextDueInMs };
+      const { sequence } = request;
+      return { sequence, nowMs, settled, renewed, grants: granted, orphanHolds, nextDueInMs };
     }),
     get: guard.wrap(async (ids, { bodies = "none" } = {}) => ids.map((id) => table.rows.read(id, bodies))),
     list: guard.wrap(async (request = {}) => table.rows.list(request)),

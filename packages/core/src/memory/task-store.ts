@@ -33,6 +33,7 @@ export function memoryTaskStore(options: MemoryTaskStoreOptions = {}): TaskStore
       if (repeated)
         for (const item of request.settle) if (isStillReturned(table, item)) returned.add(item.id);
       return {
+        nowMs: clock.now(),
         settled,
         renewed,
         grants,

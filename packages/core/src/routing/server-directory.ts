@@ -84,6 +84,14 @@ export class ServerDirectory {
     return seenMs !== undefined && this.#options.clock.monotonic() - seenMs <= this.#options.modelMemoryMs;
   }
 
+  /** Protocols of the servers that are listed for the model now. */
+  protocolsOf(model: string): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const { server } of this.#servers.values())
+      if (server.models.includes(model)) names.add(server.protocol);
+    return names;
+  }
+
   /** Whether some server is listed for the model, ready or not. */
   hasListed(model: string): boolean {
     for (const { server } of this.#servers.values()) if (server.models.includes(model)) return true;

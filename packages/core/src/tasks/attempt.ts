@@ -55,6 +55,8 @@ export class Attempt {
   sentInstance: string | undefined;
   /** Whether it calls a server in the foreground; background work and recoveries do not. */
   holdsSlot: boolean;
+  /** Whether nothing was told to the ledger since the grant, so that the task is known here as it is there. */
+  isAsGranted: boolean;
   /** Nothing of it is under way here but a look at the server now and then. */
   isWatching = false;
   /** The slot has been given back to this process's own count. */
@@ -72,6 +74,7 @@ export class Attempt {
     this.task = grant.task;
     this.leaseEndsMs = sentAtMs + leaseMs;
     this.renewedAtMs = sentAtMs;
+    this.isAsGranted = grant.kind === "run" && grant.task.cancelRequestedAtMs === undefined;
     this.holdsSlot = grant.kind === "run" && !grant.task.background;
   }
 
@@ -104,6 +107,11 @@ export class Attempt {
     this.isCancelRequested = true;
     if (this.task.repeatable && this.grant.kind === "run") this.stop("cancel");
     this.nudge();
+  }
+
+  /** The ledger was told something of the task other than its ending. */
+  noteChange(): void {
+    this.isAsGranted = false;
   }
 
   nudge(): void {

@@ -17,6 +17,8 @@ export interface HoldWatchOptions {
 /** How often one server is asked whether it is free again. */
 const LOOK_EVERY_MS = 2_000;
 const LOOK_TIMEOUT_MS = 30_000;
+/** For how long it must have been free, over two looks. */
+const FREE_FOR_MS = 1_000;
 
 /**
  * Looks after holds whose task nobody holds any more: background work that goes on after its task has ended. A hold
@@ -25,6 +27,11 @@ const LOOK_TIMEOUT_MS = 30_000;
 export class HoldWatch {
   readonly #options: HoldWatchOptions;
   readonly #lookedMs = new Map<string, number>();
+  /** Servers that were seen free of a hold, and when first. */
+  readonly #freeSince = new Map<
+    string,
+    { readonly id: string; readonly attempt: number; readonly atMs: number }
+  >();
   #released: HoldRef[] = [];
 
   constructor(options: HoldWatchOptions) {
@@ -51,6 +58,22 @@ export class HoldWatch {
     }
   }
 
+  /**
+   * One look is not enough: the request that took the hold may have been given up while it was on its way, and a look
+   * may overtake it.
+   */
+  #isStillFree({ server, id, attempt }: OrphanHold): boolean {
+    const nowMs = this.#options.clock.monotonic();
+    const since = this.#freeSince.get(server);
+    if (since?.id !== id || since.attempt !== attempt) {
+      this.#freeSince.set(server, { id, attempt, atMs: nowMs });
+      return false;
+    }
+    if (nowMs - since.atMs < FREE_FOR_MS) return false;
+    this.#freeSince.delete(server);
+    return true;
+  }
+
   async #check(hold: OrphanHold): Promise<void> {
     const { clock, checkpoint, directory } = this.#options;
     const server = directory.get(hold.server)?.server;
@@ -63,7 +86,11 @@ export class HoldWatch {
       "runner.idle-check",
       asking.catch((): RunReport => ({ run: "unclear" })),
     );
-    if (!isFree(report, hold)) return;
+    if (!isFree(report, hold)) {
+      this.#freeSince.delete(hold.server);
+      return;
+    }
+    if (!this.#isStillFree(hold)) return;
     this.#released.push({ server: hold.server, id: hold.id, attempt: hold.attempt });
     this.#options.onRelease();
   }

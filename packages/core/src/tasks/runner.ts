@@ -17,7 +17,7 @@ import { Attempt, type AttemptHost, type Observation } from "./attempt.ts";
 import { HoldWatch } from "./hold-watch.ts";
 import { Outbox } from "./outbox.ts";
 import { runAttempt } from "./run-attempt.ts";
-import { withinTime } from "./time-limit.ts";
+import { inTime } from "./time-limit.ts";
 
 export interface RunnerOptions {
   readonly ledger: Ledger;
@@ -39,8 +39,11 @@ export interface RunnerOptions {
 export interface RunnerEvents {
   started(attempt: Attempt): void;
   running(attempt: Attempt, runId: string | undefined): void;
-  /** The ledger accepted an ending or a handing back. */
-  settled(attempt: Attempt, item: Settlement): void;
+  /**
+   * The ledger accepted an ending or a handing back; at `endedAtMs` by the store's clock, where this process knows
+   * all that the ledger knows of the task.
+   */
+  settled(attempt: Attempt, item: Settlement, endedAtMs: number | undefined): void;
   ejected(server: string, forMs: number): void;
   failed(operation: string, error: unknown): void;
 }
@@ -73,6 +76,8 @@ export class Runner {
   #state: "idle" | "working" | "draining" | "stopped" = "idle";
   #isWanted = false;
   #isWatching = false;
+  /** Granted, and about to begin. */
+  #toRun: Attempt[] = [];
   /** When a server's pause ends, so that it is asked for again at once. */
   #resumesMs: number | undefined;
   #wake: (() => void) | undefined;
@@ -170,6 +175,7 @@ export class Runner {
     let retryMs = RETRY_MS;
     while (this.#state === "working" || this.#state === "draining") {
       if (!this.#hasReason()) {
+        this.#runGranted();
         await this.#rest();
         continue;
       }
@@ -236,17 +242,17 @@ export class Runner {
     const taken = this.#outbox.take();
     const { due: renewing } = this.#renewals(sentMs);
     const request = this.#request(taken.settle, renewing);
-    const reply = await checkpoint(
-      "runner.exchange",
-      withinTime(clock, leaseMs / 3, (signal) => ledger.exchange(request, { signal })),
-    );
+    const exchanging = inTime(clock, leaseMs / 3, ledger.exchange(request));
+    this.#runGranted();
+    const reply = await checkpoint("runner.exchange", exchanging);
     const grantsFromMs = this.#firstSentMs;
+    const isFirstTry = grantsFromMs === sentMs;
     this.#acknowledged = this.#sequence;
     this.#sequence += 1;
     this.#firstSentMs = undefined;
     this.#holds.forget(request.release);
     this.#nextLookMs = clock.monotonic() + Math.min(pollMs, reply.nextDueInMs ?? pollMs);
-    taken.answered(reply.settled);
+    taken.answered(reply.settled, isFirstTry ? reply.nowMs : undefined);
     this.#noteRenewals(renewing, reply, sentMs);
     this.#holds.look(reply.orphanHolds);
     for (const grant of reply.grants) this.#begin(grant, grantsFromMs);
@@ -291,6 +297,7 @@ export class Runner {
       if (outcome === "accepted" || outcome === "cancel_requested") {
         attempt.renewedAtMs = sentMs;
         attempt.leaseEndsMs = sentMs + this.#options.leaseMs;
+        attempt.isAsGranted = false;
         if (outcome === "cancel_requested") attempt.requestCancel();
       } else if (this.#attempts.has(keyOf(attempt.ref()))) attempt.stop("lease");
     }
@@ -331,7 +338,22 @@ export class Runner {
     this.#watchLeases();
     const server = directory.get(grant.server);
     if (attempt.holdsSlot && server !== undefined) server.inFlight += 1;
-    void runAttempt(attempt, this.#host).then(() => this.#end(key, attempt));
+    this.#toRun.push(attempt);
+  }
+
+  /** Begins what was granted, after the next exchange is on its way: the ledger then works while the calls begin. */
+  #runGranted(): void {
+    if (this.#toRun.length === 0) return;
+    const { clock } = this.#options;
+    const granted = this.#toRun;
+    this.#toRun = [];
+    const run = (): void => {
+      for (const attempt of granted) {
+        void runAttempt(attempt, this.#host).then(() => this.#end(keyOf(attempt.ref()), attempt));
+      }
+    };
+    if (clock.soon === undefined) run();
+    else clock.soon(run);
   }
 
   #end(key: string, attempt: Attempt): void {
@@ -353,9 +375,10 @@ export class Runner {
     const attempt = this.#attempts.get(keyOf(item));
     // An ending frees its slot in the very exchange that carries it, so that the next grant fills it.
     if (attempt !== undefined && item.kind !== "sent") this.#freeSlot(attempt);
+    if (item.kind === "sent" || item.kind === "running") attempt?.noteChange();
     const posted = this.#outbox.post(item);
     this.poke();
-    const outcome = await posted;
+    const { outcome, nowMs } = await posted;
     if (outcome.outcome === "cancel_requested") attempt?.requestCancel();
     if (
       attempt !== undefined &&
@@ -363,7 +386,8 @@ export class Runner {
       item.kind !== "sent" &&
       item.kind !== "running"
     ) {
-      this.#options.events.settled(attempt, item);
+      const isKnown = attempt.isAsGranted && !attempt.isCancelRequested;
+      this.#options.events.settled(attempt, item, isKnown ? nowMs : undefined);
     }
     return outcome;
   }

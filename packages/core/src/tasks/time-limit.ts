@@ -11,13 +11,23 @@ export function withinTime<T>(
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
+  return inTime(clock, timeoutMs, call(controller.signal), (error) => controller.abort(error));
+}
+
+/** The same for a call that is under way and that nothing can abort; cheaper, for the hot path. */
+export function inTime<T>(
+  clock: Clock,
+  timeoutMs: number,
+  answer: Promise<T>,
+  onLate?: (error: GatewayError) => void,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const cancel = clock.after(timeoutMs, () => {
       const error = new GatewayError("STORE_UNAVAILABLE", `the store did not answer within ${timeoutMs} ms`);
       reject(error);
-      controller.abort(error);
+      onLate?.(error);
     });
-    call(controller.signal).then(
+    answer.then(
       (value) => {
         cancel();
         resolve(value);

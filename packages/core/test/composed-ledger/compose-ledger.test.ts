@@ -278,9 +278,15 @@ describe("capabilities, options and close", () => {
   it("says what both parts can", () => {
     const queue: Queue = { ...memoryQueue(), capabilities: { order: "bands", shared: true } };
     const store: TaskStore = { ...memoryTaskStore(), capabilities: { durable: true, shared: true } };
-    expect(composeLedger(store, queue).capabilities).toEqual({ order: "bands", shared: true, durable: true });
+    expect(composeLedger(store, queue).capabilities).toEqual({
+      order: "bands",
+      shared: true,
+      durable: true,
+      inOrder: false,
+    });
     expect(composeLedger(store, memoryQueue()).capabilities).toEqual({
       order: "exact",
+      inOrder: false,
       shared: false,
       durable: true,
     });

@@ -83,7 +83,7 @@ export function exchange(session: Session, request: WireExchange): WireExchanged
     if (request.want.length > 0) grants.push(...grantNew(session, request, holder, logged));
     saveSequence(session, request, logged, begun.retired);
   }
-  return { settled, renewed, grants, orphans, due };
+  return { nowMs: session.nowMs, settled, renewed, grants, orphans, due };
 }
 
 /** Takes back everything that a holder has. */

@@ -11,7 +11,10 @@ const FILE_NAME = "modelgate.db";
 const CACHE_KIB = 16 * 1024;
 
 /** What the log may keep on disk after it was written back. */
-const LOG_BYTES = 16 * 1024 * 1024;
+const LOG_BYTES = 32 * 1024 * 1024;
+
+/** Pages that the log collects before it is written back. More than SQLite's 1,000: the same pages change again and again. */
+const LOG_PAGES = 4000;
 
 export interface OpenOptions {
   readonly directory: string;
@@ -37,6 +40,7 @@ export function openDatabase({ directory, busyTimeoutMs, driver }: OpenOptions):
       db.exec(`PRAGMA ${pragma}`);
     }
     db.sql(`PRAGMA journal_size_limit = ${LOG_BYTES}`).get([]);
+    db.sql(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`).get([]);
     migrate(db, busyTimeoutMs);
     return db;
   } catch (error) {

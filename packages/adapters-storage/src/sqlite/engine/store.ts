@@ -82,7 +82,10 @@ export class Store {
     const answers: Answers = new Map();
     const lists: WireCall[] = [];
     let bytesOut = new BodyPack();
-    const writes = incoming.filter(({ call }) => isWrite(call));
+    // No call of a batch has been answered yet, so that any order is a right one. Submitted first, a task can be
+    // granted by an exchange of the same batch.
+    const writes = incoming.filter(({ call }) => call.op === "submit");
+    writes.push(...incoming.filter(({ call }) => call.op !== "submit" && isWrite(call)));
     for (const { call } of incoming) {
       // Whatever becomes of the transaction: lists are sent once.
       if (call.op === "exchange") this.#modelLists.learn(call);
