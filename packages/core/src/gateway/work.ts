@@ -5,6 +5,7 @@ import { createReconciler, type Reconciler } from "../reconciler/reconciler.ts";
 import { ServerDirectory } from "../routing/server-directory.ts";
 import type { Attempt } from "../tasks/attempt.ts";
 import { Runner } from "../tasks/runner.ts";
+import type { RunnerOptions } from "../tasks/runner-options.ts";
 import { isTerminal, settle } from "../tasks/task-state.ts";
 import type { SafeEmitter } from "./emitter.ts";
 import type { EndingWatch } from "./ending-watch.ts";
@@ -133,7 +134,7 @@ export class GatewayWork {
     }));
   }
 
-  #makeRunner(protocol: ConstructorParameters<typeof Runner>[0]["protocol"]): Runner {
+  #makeRunner(protocol: RunnerOptions["protocol"]): Runner {
     const { ledger, objects, clock, random, checkpoint, name, leaseMs, pollMs, inlineBytes } = this.#options;
     return new Runner({
       ...{ ledger, objects, clock, random, checkpoint, name, leaseMs, pollMs, inlineBytes, protocol },

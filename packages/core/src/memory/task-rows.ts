@@ -22,7 +22,7 @@ export interface Row {
 export type RowListener = (before: TaskRecord | undefined, after: TaskRecord | undefined) => void;
 
 /** Whether an attempt takes a slot of its server. */
-export function takesSlot(task: TaskRecord): boolean {
+function takesSlot(task: TaskRecord): boolean {
   return task.state === "scheduled" && task.holder !== undefined && !task.recovering && !task.background;
 }
 

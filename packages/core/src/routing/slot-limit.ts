@@ -1,6 +1,6 @@
 /** Bounds of what a server may be given at once. */
-export const MIN_SLOTS = 1;
-export const MAX_SLOTS = 64;
+const MIN_SLOTS = 1;
+const MAX_SLOTS = 64;
 
 /** After a busy answer the limit is not raised for so long at first, twice as long after each further one. */
 const FIRST_HOLD_MS = 2_000;

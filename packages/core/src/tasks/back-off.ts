@@ -1,6 +1,6 @@
 /** First and longest wait of a task that failed for a reason that may pass. */
-export const RETRY_BASE_MS = 500;
-export const RETRY_CAP_MS = 60_000;
+const RETRY_BASE_MS = 500;
+const RETRY_CAP_MS = 60_000;
 
 /**
  * Exponential back-off with full jitter: uniform in [0, min(cap, base × 2^(failures−1))].

@@ -1,52 +1,18 @@
-import type { Checkpoint } from "../checkpoint.ts";
-import type { Clock } from "../contracts/clock.ts";
 import type {
   ExchangeOutcome,
   ExchangeReply,
   ExchangeRequest,
   Grant,
-  Ledger,
   RenewRef,
   Settlement,
 } from "../contracts/ledger.ts";
-import type { ObjectStore } from "../contracts/object-store.ts";
-import type { ServerProtocol } from "../contracts/server-protocol.ts";
 import { GatewayError } from "../errors.ts";
-import type { ServerDirectory } from "../routing/server-directory.ts";
 import { Attempt, type AttemptHost, type Observation } from "./attempt.ts";
 import { HoldWatch } from "./hold-watch.ts";
 import { Outbox } from "./outbox.ts";
 import { runAttempt } from "./run-attempt.ts";
+import type { RunnerOptions } from "./runner-options.ts";
 import { inTime } from "./time-limit.ts";
-
-export interface RunnerOptions {
-  readonly ledger: Ledger;
-  readonly objects: ObjectStore;
-  readonly directory: ServerDirectory;
-  readonly protocol: (name: string) => ServerProtocol | undefined;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly checkpoint: Checkpoint;
-  /** Who this is; `incarnation` is new at each start. */
-  readonly name: string;
-  readonly incarnation: string;
-  readonly leaseMs: number;
-  readonly pollMs: number;
-  readonly inlineBytes: number;
-  readonly events: RunnerEvents;
-}
-
-export interface RunnerEvents {
-  started(attempt: Attempt): void;
-  running(attempt: Attempt, runId: string | undefined): void;
-  /**
-   * The ledger accepted an ending or a handing back; at `endedAtMs` by the store's clock, where this process knows
-   * all that the ledger knows of the task.
-   */
-  settled(attempt: Attempt, item: Settlement, endedAtMs: number | undefined): void;
-  ejected(server: string, forMs: number): void;
-  failed(operation: string, error: unknown): void;
-}
 
 /** Recoveries that one runner looks after at once. They take no slot, only a request now and then. */
 const MAX_RECOVERIES = 64;
