@@ -23,7 +23,7 @@ export interface GatewayOptions {
   readonly protocols?: readonly ServerProtocol[] | undefined;
   /** Hints between processes that share a ledger. Default: none, and polling. */
   readonly wakeups?: Wakeups | undefined;
-  /** Who this is towards the ledger; keep it over restarts to take one's own tasks back at once. Default: random. */
+  /** Who this is, for people who look into the ledger; each start adds something of its own. Default `gateway`. */
   readonly name?: string | undefined;
   /** `false` for a gateway that submits and reads and leaves the running to others. Default `true`. */
   readonly runs?: boolean | undefined;

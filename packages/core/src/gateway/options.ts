@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { noCheckpoint } from "../checkpoint.ts";
 import { systemClock } from "../clock.ts";
 import type { Discovery } from "../contracts/discovery.ts";
@@ -50,7 +49,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
     discoveries,
     wakeups: options.wakeups,
-    name: options.name ?? `runner-${randomUUID()}`,
+    name: options.name ?? "gateway",
     runs: options.runs ?? true,
     leaseMs: within("leaseMs", options.leaseMs ?? 10_000, 100, DAY_MS),
     pollMs: within("pollMs", options.pollMs ?? 500, 1, DAY_MS),

@@ -136,10 +136,14 @@ export class GatewayWork {
 
   #makeRunner(protocol: RunnerOptions["protocol"]): Runner {
     const { ledger, objects, clock, random, checkpoint, name, leaseMs, pollMs, inlineBytes } = this.#options;
+    const incarnation = this.#options.newId();
     return new Runner({
-      ...{ ledger, objects, clock, random, checkpoint, name, leaseMs, pollMs, inlineBytes, protocol },
+      ...{ ledger, objects, clock, random, checkpoint, leaseMs, pollMs, inlineBytes, protocol },
+      // Never a name that was used before: a request of a process that died, arriving late, must not pass for a newer
+      // incarnation of one that lives.
+      name: `${name}-${incarnation}`,
       directory: this.directory,
-      incarnation: this.#options.newId(),
+      incarnation,
       events: {
         started: (attempt) => this.#emitter.emit("task:started", eventOf(attempt)),
         running: (attempt, runId) => this.#emitter.emit("task:running", { ...eventOf(attempt), runId }),
