@@ -198,8 +198,10 @@ async function keepAnswer(
     const stored = await host.checkpoint("runner.answer", storing);
     result = { ...stored, contentType, disposition, status };
   } catch (cause) {
-    if (attempt.stopReason !== undefined) return await stopped(attempt, host);
-    return await answerLost(attempt, host, cause);
+    // Once it has answered there is nothing left to find out about work that must not run twice.
+    const isOnlyLate = attempt.stopReason === "timeout" && !attempt.task.repeatable;
+    if (attempt.stopReason !== undefined && !isOnlyLate) return await stopped(attempt, host);
+    return await answerLost(attempt, host, cause, error);
   }
   const ref = attempt.ref();
   if (error === undefined)
@@ -207,7 +209,20 @@ async function keepAnswer(
   else await finish(attempt, host, { ...ref, kind: "failed", error, result, releaseHold: true });
 }
 
-async function answerLost(attempt: Attempt, host: AttemptHost, cause: unknown): Promise<void> {
+async function answerLost(
+  attempt: Attempt,
+  host: AttemptHost,
+  cause: unknown,
+  rejection: TaskError | undefined,
+): Promise<void> {
+  if (rejection !== undefined && !attempt.task.repeatable) {
+    return await finish(attempt, host, {
+      ...attempt.ref(),
+      kind: "failed",
+      error: rejection,
+      releaseHold: true,
+    });
+  }
   if (GatewayError.is(cause, "SERVER_BROKE_OFF")) {
     host.observe(attempt.grant.server, { kind: "failed" });
     const verdict = judge({ kind: "broken", reason: "reset" }, attempt.task);
@@ -218,7 +233,7 @@ async function answerLost(attempt: Attempt, host: AttemptHost, cause: unknown): 
     return await handBack(attempt, host, { counts: false, delayMs: STORE_PAUSE_MS, error: STORE_TROUBLE });
   const error = sentence(
     "STORE_UNAVAILABLE",
-    "It ran, and its answer could not be stored; it was not sent again.",
+    "It ran, and its answer could not be kept; it was not sent again.",
   );
   await finish(attempt, host, { ...attempt.ref(), kind: "failed", error, releaseHold: true });
 }
