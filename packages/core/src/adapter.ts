@@ -8,7 +8,7 @@ export {
   type ServerRoom,
   type WaitingTask,
 } from "./scheduler/plan-grants.ts";
-export { compareRank, rankOf } from "./tasks/rank.ts";
+export { compareRank, rankOf } from "./scheduler/rank.ts";
 export {
   endByLedger,
   expire,

@@ -76,10 +76,7 @@ class StandardGateway implements Gateway {
     if (this.#work.isStopping)
       throw new GatewayError("STOPPING", "the gateway is stopping and takes nothing new");
     if (isList(requests)) return this.#accepted(await this.#intake.submit(requests, options));
-    const [result] = this.#accepted(await this.#intake.submit([requests], options));
-    if (result?.ok !== true)
-      throw result?.error ?? new GatewayError("ADAPTER_FAILED", "the ledger gave no outcome for the task");
-    return result.task;
+    return this.#acceptedOne(await this.#intake.submit([requests], options));
   }
 
   #accepted(results: readonly Accepted[]): readonly Accepted[] {
@@ -95,6 +92,13 @@ class StandardGateway implements Gateway {
     if (!this.#options.ledger.capabilities.inOrder) this.#work.poke();
     this.#work.announce(models);
     return results;
+  }
+
+  #acceptedOne(results: readonly Accepted[]): TaskRecord {
+    const [result] = this.#accepted(results);
+    if (result?.ok !== true)
+      throw result?.error ?? new GatewayError("ADAPTER_FAILED", "the ledger gave no outcome for the task");
+    return result.task;
   }
 
   async get(id: string, options: OperationOptions = {}): Promise<TaskRecord> {
@@ -194,10 +198,7 @@ class StandardGateway implements Gateway {
       contentType,
       priority: options.priority ?? task.priority,
     };
-    const [result] = this.#accepted(await this.#intake.submit([{ ...request, retryOf: id }], { signal }));
-    if (result?.ok !== true)
-      throw result?.error ?? new GatewayError("ADAPTER_FAILED", "the ledger gave no outcome for the task");
-    return result.task;
+    return this.#acceptedOne(await this.#intake.submit([{ ...request, retryOf: id }], { signal }));
   }
 
   async reprioritise(id: string, priority: number, options: OperationOptions = {}): Promise<TaskRecord> {

@@ -101,7 +101,7 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     breaks: ["wrong-rank", "passed-over"],
     patches: [
       {
-        file: "tasks/rank.ts",
+        file: "scheduler/rank.ts",
         find: "createdAtMs - priority * boostMs",
         replace: "createdAtMs + priority * boostMs",
       },

@@ -10,7 +10,7 @@ import {
   planGrants,
   type ServerRoom,
 } from "../scheduler/plan-grants.ts";
-import { compareRank } from "../tasks/rank.ts";
+import { compareRank } from "../scheduler/rank.ts";
 import type { QueueCall } from "./queue-call.ts";
 
 export interface GrantHost {

@@ -6,8 +6,8 @@ import type { BodyRef, TaskRecord } from "../contracts/task.ts";
 import { GatewayError } from "../errors.ts";
 import type { SubmitRequest } from "../gateway-api.ts";
 import type { ServerDirectory } from "../routing/server-directory.ts";
+import { DEFAULT_PRIORITY, MAX_PRIORITY } from "../scheduler/rank.ts";
 import { type StoredBody, storeBody } from "../tasks/body.ts";
-import { DEFAULT_PRIORITY, MAX_PRIORITY } from "../tasks/rank.ts";
 import { inTime, withinTime } from "../tasks/time-limit.ts";
 import type { ResolvedOptions } from "./options.ts";
 

@@ -9,8 +9,8 @@ import type { GatewayOptions } from "../gateway-api.ts";
 import { memoryLedger } from "../memory/ledger.ts";
 import { memoryObjectStore } from "../memory/object-store.ts";
 import { cmsProtocol } from "../protocols/cms.ts";
+import { DEFAULT_BOOST_MS } from "../scheduler/rank.ts";
 import { newTaskId } from "../task-id.ts";
-import { DEFAULT_BOOST_MS } from "../tasks/rank.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -1,7 +1,7 @@
 import type { TaskRecord } from "../contracts/task.ts";
 import { Heap } from "../scheduler/heap.ts";
 import type { LaneCursor, OpenLanes, WaitingTask } from "../scheduler/plan-grants.ts";
-import { compareRank } from "../tasks/rank.ts";
+import { compareRank } from "../scheduler/rank.ts";
 
 /** What the index knows of a waiting task. `notBeforeAtMs` is in whatever time `promote` is told. */
 export type IndexedTask = Pick<TaskRecord, "id" | "model" | "rank" | "background" | "notBeforeAtMs">;

@@ -5,7 +5,7 @@ import type { Delivery, DeliverySettlement, Queue, QueueEntry, TakeRequest } fro
 import { GatewayError } from "../errors.ts";
 import { openness } from "../openness.ts";
 import { Heap } from "../scheduler/heap.ts";
-import { compareRank } from "../tasks/rank.ts";
+import { compareRank } from "../scheduler/rank.ts";
 import { LaneIndex } from "./lane-index.ts";
 
 export interface MemoryQueueOptions {

@@ -12,7 +12,7 @@ import type {
 } from "../contracts/ledger.ts";
 import type { TaskRecord } from "../contracts/task.ts";
 import { GatewayError } from "../errors.ts";
-import { rankOf } from "../tasks/rank.ts";
+import { rankOf } from "../scheduler/rank.ts";
 import * as state from "../tasks/task-state.ts";
 import { refusalOf } from "../tasks/validate-task.ts";
 import { holderOf, type LoggedGrant, RunnerLog } from "./runner-log.ts";

@@ -1,5 +1,6 @@
 import type { ServerWant } from "../contracts/ledger.ts";
 import { Heap } from "./heap.ts";
+import { compareRank } from "./rank.ts";
 
 /** A waiting task, as far as order and room are concerned. */
 export interface WaitingTask {
@@ -55,7 +56,7 @@ interface Group {
  */
 export function planGrants(rooms: readonly ServerRoom[], open: OpenLanes): PlannedGrant[] {
   const states = rooms.map(toRoom);
-  const groups = new Heap<Group>((a, b) => compareHeads(a.head, b.head));
+  const groups = new Heap<Group>((a, b) => compareRank(a.head, b.head));
   for (const background of [false, true]) {
     for (const group of groupLanes(states, background, open)) groups.push(group);
   }
@@ -118,10 +119,6 @@ function groupLanes(rooms: readonly Room[], background: boolean, open: OpenLanes
     const head = cursor.next();
     return head === undefined ? [] : [{ rooms: serving, background, cursor, head }];
   });
-}
-
-function compareHeads(a: WaitingTask, b: WaitingTask): number {
-  return a.rank - b.rank || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
 function leastLoaded({ rooms, background }: Group): Room | undefined {

@@ -109,11 +109,6 @@ export class Attempt {
     this.nudge();
   }
 
-  /** The ledger was told something of the task other than its ending. */
-  noteChange(): void {
-    this.isAsGranted = false;
-  }
-
   nudge(): void {
     this.#onNudge?.();
   }

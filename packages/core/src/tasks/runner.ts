@@ -98,11 +98,6 @@ export class Runner {
     for (const attempt of this.#attempts.values()) if (attempt.id === id) attempt.requestCancel();
   }
 
-  /** Attempts under way. */
-  get size(): number {
-    return this.#attempts.size;
-  }
-
   /**
    * Takes nothing new, lets what runs finish for `drainMs`, then hands back the rest. Resolves once the ledger knows,
    * or after one more lease when it does not answer: then the lease does it.
@@ -341,7 +336,8 @@ export class Runner {
     const attempt = this.#attempts.get(keyOf(item));
     // An ending frees its slot in the very exchange that carries it, so that the next grant fills it.
     if (attempt !== undefined && item.kind !== "sent") this.#freeSlot(attempt);
-    if (item.kind === "sent" || item.kind === "running") attempt?.noteChange();
+    if (attempt !== undefined && (item.kind === "sent" || item.kind === "running"))
+      attempt.isAsGranted = false;
     const posted = this.#outbox.post(item);
     this.poke();
     const { outcome, nowMs } = await posted;

@@ -1,6 +1,6 @@
 import type { NewTask } from "../contracts/ledger.ts";
 import { GatewayError } from "../errors.ts";
-import { MAX_PRIORITY } from "./rank.ts";
+import { MAX_PRIORITY } from "../scheduler/rank.ts";
 
 const TASK_ID = /^[A-Za-z0-9_-]{1,128}$/;
 const MAX_NAME = 256;

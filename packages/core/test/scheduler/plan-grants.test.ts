@@ -6,7 +6,7 @@ import {
   type ServerRoom,
   type WaitingTask,
 } from "../../src/scheduler/plan-grants.ts";
-import { compareRank } from "../../src/tasks/rank.ts";
+import { compareRank } from "../../src/scheduler/rank.ts";
 import { want } from "../support/tasks.ts";
 
 interface Waiting extends WaitingTask {

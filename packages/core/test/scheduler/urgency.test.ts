@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Clock } from "../../src/contracts/clock.ts";
 import type { ExchangeRequest, Ledger, NewTask, Settlement } from "../../src/contracts/ledger.ts";
 import { memoryLedger } from "../../src/memory/ledger.ts";
-import { DEFAULT_BOOST_MS } from "../../src/tasks/rank.ts";
+import { DEFAULT_BOOST_MS } from "../../src/scheduler/rank.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -5,7 +5,7 @@ import {
   MAX_PRIORITY,
   rankOf,
   STRICT_BOOST_MS,
-} from "../../src/tasks/rank.ts";
+} from "../../src/scheduler/rank.ts";
 
 describe("rank", () => {
   it("is worth one boost of waiting for each priority level", () => {
