@@ -22,4 +22,4 @@ export {
   type Transition,
   unbegin,
 } from "./tasks/task-state.ts";
-export { refusalOf } from "./tasks/validate-task.ts";
+export { idempotencyMismatch, refusalOf } from "./tasks/validate-task.ts";

@@ -23,6 +23,10 @@ export const ERROR_CODES = {
   QUEUE_FULL: { retryable: true },
   /** The payload is larger than allowed; `details.maxBytes` says what is. */
   PAYLOAD_TOO_LARGE: { retryable: false },
+  /** The idempotency key was used for another request; `details.field` names it. */
+  IDEMPOTENCY_MISMATCH: { retryable: false },
+  /** The first request with this idempotency key is still being received; `details.retryAfterMs` says when to ask again. */
+  IDEMPOTENCY_IN_PROGRESS: { retryable: true },
   /** The store did not answer in time or is away. */
   STORE_UNAVAILABLE: { retryable: true },
   /** The store has no room. */

@@ -41,6 +41,8 @@ export interface GatewayEvents {
   }) => void;
   /** A server that kept failing gets no work for a while. */
   "server:ejected": (event: { readonly server: string; readonly forMs: number }) => void;
+  /** The object store was searched for what no row names. */
+  "objects:swept": (event: { readonly examined: number; readonly deleted: number }) => void;
   /** An adapter failed; the gateway goes on and tries again. */
   "adapter:failed": (event: {
     readonly adapter: string;

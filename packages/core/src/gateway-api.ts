@@ -5,7 +5,7 @@ import type { ByteStream, OperationOptions, Page } from "./contracts/common.ts";
 import type { Discovery, ServerState } from "./contracts/discovery.ts";
 import type { EndedTask, Ledger, ListRequest } from "./contracts/ledger.ts";
 import type { ByteRange, ObjectStore } from "./contracts/object-store.ts";
-import type { ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
+import type { OperationSpec, ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
 import type { TaskRecord } from "./contracts/task.ts";
 import type { Wakeups } from "./contracts/wakeups.ts";
 import type { GatewayError } from "./errors.ts";
@@ -47,10 +47,14 @@ export interface GatewayOptions {
   readonly noServerMs?: number | undefined;
   /** Counted failures after which a repeatable task fails. Default 5. */
   readonly maxFailures?: number | undefined;
+  /** How long an idempotency key is remembered. Default 24 h, which is also the least. */
+  readonly idempotencyMs?: number | undefined;
   /** How long a model stays known after its last server went. Default 24 h. */
   readonly modelMemoryMs?: number | undefined;
   /** Slots of a server that does not say. Default 8. */
   readonly defaultLimit?: number | undefined;
+  /** Between two looks for objects that no row names; `false` leaves it to others. Default 24 h. */
+  readonly objectSweepMs?: number | false | undefined;
   /** Ages after the ending at which bytes and rows are forgotten. Default 7, 7 and 30 days; `false` keeps all. */
   readonly retention?:
     | { readonly payloadMs?: number; readonly resultMs?: number; readonly rowMs?: number }
@@ -86,11 +90,26 @@ export interface SubmitRequest {
   readonly id?: string | undefined;
   /** How long it may wait in all. Default: the gateway's. */
   readonly waitMs?: number | undefined;
+  /**
+   * The sender's own name for this request, 1 to 255 visible ASCII characters, unique for (owner, model, operation).
+   * The same request again is given the task that it made at first; another under the same key is refused.
+   */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** What can be submitted, and how its protocol treats it. */
+export interface OperationInfo extends OperationSpec {
+  readonly name: string;
 }
 
 /** One of a batch. */
 export type SubmitResult =
-  | { readonly ok: true; readonly task: TaskRecord }
+  | {
+      readonly ok: true;
+      readonly task: TaskRecord;
+      /** Whether an earlier request with the same idempotency key had made the task. */
+      readonly isRepeat: boolean;
+    }
   | { readonly ok: false; readonly error: GatewayError };
 
 export interface TaskResult extends ServerAnswer {
@@ -148,8 +167,8 @@ export interface Gateway {
   stop(options?: StopOptions): Promise<void>;
   /**
    * Accepts one task; it is durable once this resolves. An abort before that keeps nothing that runs.
-   * Rejects `MODEL_UNKNOWN`, `OPERATION_UNKNOWN`, `INVALID_REQUEST`, `QUEUE_FULL`, `PAYLOAD_TOO_LARGE`, `STOPPING`
-   * and the store's codes.
+   * Rejects `MODEL_UNKNOWN`, `OPERATION_UNKNOWN`, `INVALID_REQUEST`, `QUEUE_FULL`, `PAYLOAD_TOO_LARGE`,
+   * `IDEMPOTENCY_MISMATCH`, `IDEMPOTENCY_IN_PROGRESS`, `STOPPING` and the store's codes.
    */
   submit(request: SubmitRequest, options?: OperationOptions): Promise<TaskRecord>;
   /** Accepts many; one outcome for each, in order. A bad one harms no other. */
@@ -181,8 +200,8 @@ export interface Gateway {
   models(): readonly ModelStatus[];
   /** What a ready server of the model says of itself. Rejects `MODEL_UNKNOWN`, `SERVER_UNREACHABLE`, `SERVER_BUSY`. */
   info(model: string, options?: OperationOptions): Promise<ServerAnswer>;
-  /** The operations that can be submitted, over all protocols. */
-  operations(): readonly string[];
+  /** The operations that can be submitted, over all protocols, in the order in which these name them. */
+  operations(): ReadonlyMap<string, OperationInfo>;
   /** Whether the parts answer. */
   health(options?: OperationOptions): Promise<Health>;
 }

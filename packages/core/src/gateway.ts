@@ -1,7 +1,7 @@
 import type { ByteStream, OperationOptions } from "./contracts/common.ts";
 import type { EndedTask, ListRequest } from "./contracts/ledger.ts";
 import type { ByteRange } from "./contracts/object-store.ts";
-import type { ServerAnswer } from "./contracts/server-protocol.ts";
+import type { ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
 import type { ResultRef, TaskRecord } from "./contracts/task.ts";
 import { GatewayError } from "./errors.ts";
 import { SafeEmitter } from "./gateway/emitter.ts";
@@ -14,6 +14,7 @@ import type {
   GatewayOptions,
   Health,
   ModelStatus,
+  OperationInfo,
   StopOptions,
   SubmitRequest,
   SubmitResult,
@@ -37,11 +38,11 @@ class StandardGateway implements Gateway {
   readonly #endings: EndingWatch;
   readonly #work: GatewayWork;
   readonly #intake: Intake;
-  readonly #operations: readonly string[];
+  readonly #operations: ReadonlyMap<string, OperationInfo>;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
-    this.#operations = [...new Set(options.protocols.flatMap(({ operations }) => [...operations.keys()]))];
+    this.#operations = operationsOf(options.protocols);
     const { ledger, clock, pollMs } = options;
     this.#endings = new EndingWatch({
       ledger,
@@ -82,7 +83,7 @@ class StandardGateway implements Gateway {
   #accepted(results: readonly Accepted[]): readonly Accepted[] {
     const models = new Set<string>();
     for (const result of results) {
-      if (!result.ok) continue;
+      if (!result.ok || result.isRepeat) continue;
       const { id, model, operation, priority } = result.task;
       models.add(model);
       this.#endings.accepted(id);
@@ -242,7 +243,7 @@ class StandardGateway implements Gateway {
     return answer;
   }
 
-  operations(): readonly string[] {
+  operations(): ReadonlyMap<string, OperationInfo> {
     return this.#operations;
   }
 
@@ -269,6 +270,15 @@ class StandardGateway implements Gateway {
 
 function isList(requests: SubmitRequest | readonly SubmitRequest[]): requests is readonly SubmitRequest[] {
   return Array.isArray(requests);
+}
+
+/** The first protocol that names an operation says what it is. */
+function operationsOf(protocols: readonly ServerProtocol[]): ReadonlyMap<string, OperationInfo> {
+  const named = new Map<string, OperationInfo>();
+  for (const { operations } of protocols) {
+    for (const [name, spec] of operations) if (!named.has(name)) named.set(name, { name, ...spec });
+  }
+  return named;
 }
 
 function hasEnded(task: TaskRecord): task is EndedTask {

@@ -15,6 +15,7 @@ export type {
   GetOptions,
   Grant,
   HoldRef,
+  IdempotencyRef,
   LaneStats,
   Ledger,
   LedgerCapabilities,
@@ -80,6 +81,7 @@ export type {
   GatewayOptions,
   Health,
   ModelStatus,
+  OperationInfo,
   ServerStatus,
   StopOptions,
   SubmitRequest,
@@ -88,3 +90,8 @@ export type {
   WaitOptions,
 } from "./gateway-api.ts";
 export { type CmsProtocolOptions, cmsProtocol } from "./protocols/cms.ts";
+export {
+  type SweepObjectsOptions,
+  type SweepObjectsReport,
+  sweepObjects,
+} from "./reconciler/sweep-objects.ts";

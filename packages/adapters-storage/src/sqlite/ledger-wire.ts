@@ -20,6 +20,7 @@ import {
   fromWireError,
   type WireGrant,
   type WireHold,
+  type WireKey,
   type WireList,
   type WireOutcome,
   type WireSettlement,
@@ -40,6 +41,23 @@ export function toWireTask(task: NewTask, bodies: BodyPack): WireTask {
   const body: BodySlice | 0 = payload.inline === undefined ? 0 : bodies.add(payload.inline);
   const waitMs = finite(task.waitMs);
   const background = task.background ? 1 : 0;
+  const identity = identityOf(task);
+  if (task.idempotency === undefined)
+    return [
+      id,
+      model,
+      operation,
+      owner,
+      background,
+      priority,
+      boostMs,
+      waitMs,
+      payload.sizeBytes,
+      identity,
+      body,
+    ];
+  const { key, digest, keepMs } = task.idempotency;
+  const named: WireKey = [key, digest, finite(keepMs)];
   return [
     id,
     model,
@@ -50,8 +68,9 @@ export function toWireTask(task: NewTask, bodies: BodyPack): WireTask {
     boostMs,
     waitMs,
     payload.sizeBytes,
-    identityOf(task),
+    identity,
     body,
+    named,
   ];
 }
 
@@ -63,6 +82,7 @@ export function toSubmitOutcome(task: NewTask, submitted: WireSubmitted, nowMs: 
     });
     return { outcome: "refused", error };
   }
+  if ("duplicate" in submitted) return { outcome: "duplicate", task: toRecord(submitted.duplicate) };
   if ("code" in submitted) return { outcome: "refused", error: fromWireError(submitted) };
   return { outcome: "accepted", task: toRecord(submitted) };
 }

@@ -83,6 +83,19 @@ CREATE TABLE processes (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, started TEXT,
 
 CREATE TABLE records (key TEXT PRIMARY KEY, value TEXT NOT NULL, version TEXT NOT NULL) WITHOUT ROWID;
 `,
+  `
+CREATE TABLE idempotency (
+  owner TEXT NOT NULL,
+  model TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  key TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  task TEXT NOT NULL,
+  expires_at NUMERIC NOT NULL,
+  PRIMARY KEY (owner, model, operation, key)
+) WITHOUT ROWID;
+CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+`,
 ];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.length;

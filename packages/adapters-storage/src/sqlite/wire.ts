@@ -43,7 +43,8 @@ export type Operation =
   /** For tests: stops the store's clock at an instant and its dice at a value. */
   | { readonly op: "freeze"; readonly nowMs: number; readonly random: number };
 
-/** id, model, operation, owner, background, priority, boostMs, waitMs, payload's size, identity, where its bytes are. */
+/** id, model, operation, owner, background, priority, boostMs, waitMs, payload's size, identity, where its bytes
+ * are, idempotency. */
 export type WireTask = readonly [
   string,
   string,
@@ -56,10 +57,14 @@ export type WireTask = readonly [
   number,
   string,
   BodySlice | 0,
+  WireKey?,
 ];
 
-/** Accepted as new, its id belongs to another, refused by itself, or its row as it was before. */
-export type WireSubmitted = 0 | 1 | WireError | SqlRow;
+/** An idempotency key, the digest of what it stands for, and how long it is remembered. */
+export type WireKey = readonly [string, string, number];
+
+/** Accepted as new, its id belongs to another, refused by itself, its key's task, or its row as it was before. */
+export type WireSubmitted = 0 | 1 | WireError | { readonly duplicate: SqlRow } | SqlRow;
 
 export interface WireSettlement {
   /** Without its result. */

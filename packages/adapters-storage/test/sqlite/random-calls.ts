@@ -120,6 +120,13 @@ export class RandomCalls {
       boostMs: this.#pick([3_600_000, 1e14, 10]),
       waitMs: this.#pick([1000, 86_400_000]),
       payload: { ...payload, contentType: this.#pick([undefined, "text/plain; charset=utf-8"]) },
+      idempotency: this.#chance(0.3)
+        ? {
+            key: this.#pick(["k1", "k2", "k3"]),
+            digest: this.#chance(0.8) ? "same" : "other",
+            keepMs: this.#pick([500, 20_000, 86_400_000]),
+          }
+        : undefined,
     };
   }
 

@@ -20,11 +20,25 @@ export interface NewTask extends Omit<TaskIdentity, "createdAtMs" | "deadlineAtM
   readonly waitMs: number;
   /** With `inline` bytes, or with the `key` of an object that is already stored. */
   readonly payload: BodyRef;
+  /** Makes a repeated request harmless whose task's id its sender does not know. */
+  readonly idempotency?: IdempotencyRef | undefined;
+}
+
+/** A sender's own name for a request; unique for (owner, model, operation, key). */
+export interface IdempotencyRef {
+  /** 1 to 255 characters. */
+  readonly key: string;
+  /** Digest of what was asked for, by which a key that is used for something else is told. 1 to 128 characters. */
+  readonly digest: string;
+  /** How long the key is remembered, by the store's clock; the task's row is kept as long. */
+  readonly keepMs: number;
 }
 
 /** What became of one item of a submitted batch. */
 export type SubmitOutcome =
   | { readonly outcome: "accepted"; readonly task: TaskRecord }
+  /** Its idempotency key stands for this earlier task, which asked for the same; nothing of the item was kept. */
+  | { readonly outcome: "duplicate"; readonly task: TaskRecord }
   /** This item alone was not taken; nothing of it was kept. */
   | { readonly outcome: "refused"; readonly error: GatewayError };
 
@@ -286,7 +300,9 @@ export interface Ledger extends Closable {
   readonly capabilities: LedgerCapabilities;
   /**
    * Accepts tasks as `pending`. One outcome for each, in order. An id that exists already with the same identity is
-   * `accepted` and unchanged. Rejects `CLOSED`, `STORE_UNAVAILABLE`, `STORE_FULL`.
+   * `accepted` and unchanged. An idempotency key that is remembered makes it a `duplicate` of its task, or, with
+   * another digest, `refused` with `IDEMPOTENCY_MISMATCH`; key and task are written in one transaction, and two of
+   * one batch count too. Rejects `CLOSED`, `STORE_UNAVAILABLE`, `STORE_FULL`.
    */
   submit(batch: readonly NewTask[], options?: OperationOptions): Promise<readonly SubmitOutcome[]>;
   /**

@@ -1,6 +1,6 @@
 import { sleep } from "../clock.ts";
-import type { OperationOptions } from "../contracts/common.ts";
-import type { LedgerStats, NewTask, SubmitOutcome } from "../contracts/ledger.ts";
+import type { ByteStream, OperationOptions } from "../contracts/common.ts";
+import type { IdempotencyRef, LedgerStats, NewTask, SubmitOutcome } from "../contracts/ledger.ts";
 import type { OperationSpec } from "../contracts/server-protocol.ts";
 import type { BodyRef, TaskRecord } from "../contracts/task.ts";
 import { GatewayError } from "../errors.ts";
@@ -10,6 +10,7 @@ import { DEFAULT_PRIORITY, MAX_PRIORITY } from "../scheduler/rank.ts";
 import { type StoredBody, storeBody } from "../tasks/body.ts";
 import { inTime, withinTime } from "../tasks/time-limit.ts";
 import type { ResolvedOptions } from "./options.ts";
+import { OpenKeys, RequestDigest, requireKey } from "./request-digest.ts";
 
 /** Tries at the ledger when it does not answer; the task's id makes them one. */
 const SUBMIT_TRIES = 3;
@@ -17,6 +18,9 @@ const SUBMIT_TIMEOUT_MS = 10_000;
 /** For how long a count of what waits is believed. */
 const STATS_AGE_MS = 1_000;
 const FULL_RETRY_AFTER_MS = 5_000;
+
+/** What may stand in an object's key; the ledger refuses a task with any other id. */
+const OBJECT_ID = /^[\w-]{1,128}$/;
 
 const encoder = new TextEncoder();
 
@@ -27,7 +31,7 @@ export interface IntakeRequest extends SubmitRequest {
 
 /** What one request came to, with the task's id where there is one. */
 export type Accepted =
-  | { readonly ok: true; readonly task: TaskRecord }
+  | { readonly ok: true; readonly task: TaskRecord; readonly isRepeat: boolean }
   | { readonly ok: false; readonly error: GatewayError };
 
 /** Takes requests in: checks them, stores large payloads, then enters the tasks into the ledger, in that order. */
@@ -37,6 +41,7 @@ export class Intake {
   readonly #onEntering: () => void;
   #stats: { readonly atMs: number; tasks: number; bytes: number } | undefined;
   #counting: Promise<void> | undefined;
+  readonly #openKeys = new OpenKeys();
 
   /** `onEntering` is called once tasks are on their way into the ledger, before they are accepted. */
   constructor(options: ResolvedOptions, directory: ServerDirectory, onEntering: () => void) {
@@ -45,11 +50,11 @@ export class Intake {
     this.#directory = directory;
   }
 
-  /** Rejects only for what concerns the whole batch: an abort, a store that is away. */
+  /** Rejects only for what concerns the whole batch: an abort, a store that is away, the only request's own stream. */
   async submit(requests: readonly IntakeRequest[], { signal }: OperationOptions): Promise<Accepted[]> {
     signal?.throwIfAborted();
     await this.#count();
-    const prepared = await Promise.all(requests.map((request) => this.#prepare(request, signal)));
+    const prepared = await this.#prepareAll(requests, signal);
     const tasks = prepared.filter((item): item is NewTask => !GatewayError.is(item));
     const outcomes = tasks.length === 0 ? [] : await this.#enter(tasks, signal);
     let at = 0;
@@ -58,13 +63,27 @@ export class Intake {
       const outcome = outcomes[at++];
       if (outcome?.outcome !== "accepted" || outcome.task.payload.key !== item.payload.key)
         this.#forget(item.payload);
-      if (outcome?.outcome === "accepted") return { ok: true, task: outcome.task };
-      return {
-        ok: false,
-        error:
-          outcome?.error ?? new GatewayError("ADAPTER_FAILED", "the ledger gave no outcome for the task"),
-      };
+      if (outcome === undefined) return { ok: false, error: noOutcome() };
+      if (outcome.outcome === "refused") return { ok: false, error: outcome.error };
+      return { ok: true, task: outcome.task, isRepeat: outcome.outcome === "duplicate" };
     });
+  }
+
+  async #prepareAll(
+    requests: readonly IntakeRequest[],
+    signal: AbortSignal | undefined,
+  ): Promise<(NewTask | GatewayError)[]> {
+    const [only] = requests;
+    if (requests.length === 1 && only !== undefined) return [await this.#prepare(only, signal)];
+    const prepared = await Promise.allSettled(requests.map((request) => this.#prepare(request, signal)));
+    if (signal?.aborted === true) {
+      for (const { status, ...item } of prepared) {
+        if (status === "fulfilled" && "value" in item && !GatewayError.is(item.value))
+          this.#forget(item.value.payload);
+      }
+      throw signal.reason;
+    }
+    return prepared.map((item) => (item.status === "fulfilled" ? item.value : unreadable(item.reason)));
   }
 
   async #prepare(request: IntakeRequest, signal: AbortSignal | undefined): Promise<NewTask | GatewayError> {
@@ -79,9 +98,10 @@ export class Intake {
         );
       }
       this.#checkRoom();
-      const payload = await this.#keep(request, signal);
+      const id = request.id ?? newId();
+      const { payload, idempotency } = await this.#receive(request, id, signal);
       return {
-        id: request.id ?? newId(),
+        id,
         model: request.model,
         operation: request.operation,
         owner: request.owner ?? "",
@@ -95,10 +115,38 @@ export class Intake {
         boostMs,
         waitMs: request.waitMs ?? waitMs,
         payload: { ...payload, contentType: request.contentType ?? spec.contentType },
+        idempotency,
       };
     } catch (error) {
       if (GatewayError.is(error)) return error;
       throw error;
+    }
+  }
+
+  async #receive(
+    request: SubmitRequest,
+    id: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly payload: StoredBody; readonly idempotency?: IdempotencyRef | undefined }> {
+    const { payload = "", idempotencyKey: key } = request;
+    const body = typeof payload === "string" ? encoder.encode(payload) : payload;
+    if (key === undefined) return { payload: await this.#keep(body, id, signal) };
+    requireKey(key);
+    const digest = new RequestDigest(request);
+    const keepMs = this.#options.idempotencyMs;
+    if (body instanceof Uint8Array) {
+      digest.add(body);
+      return {
+        payload: await this.#keep(body, id, signal),
+        idempotency: { key, digest: `${digest}`, keepMs },
+      };
+    }
+    const received = this.#openKeys.open(request);
+    try {
+      const kept = await this.#keep(digest.through(body), id, signal);
+      return { payload: kept, idempotency: { key, digest: `${digest}`, keepMs } };
+    } finally {
+      received();
     }
   }
 
@@ -123,10 +171,12 @@ export class Intake {
     });
   }
 
-  async #keep(request: SubmitRequest, signal: AbortSignal | undefined): Promise<StoredBody> {
+  async #keep(
+    body: Uint8Array | ByteStream,
+    id: string,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredBody> {
     const { objects, inlineBytes, maxPayloadBytes, checkpoint, newId } = this.#options;
-    const { payload = "" } = request;
-    const body = typeof payload === "string" ? encoder.encode(payload) : payload;
     const tooLarge = (): GatewayError => {
       const message = `the payload is larger than ${maxPayloadBytes} bytes`;
       return new GatewayError("PAYLOAD_TOO_LARGE", message, {
@@ -139,7 +189,7 @@ export class Intake {
     }
     const stream = body instanceof Uint8Array ? whole(body) : body;
     // A key of its own for each try: an id that turns out to be taken must not lose its payload to this one.
-    const key = `payloads/${newId()}`;
+    const key = `payloads/${OBJECT_ID.test(id) ? id : "refused"}/${newId()}`;
     const limits = { tooLarge: { maxBytes: maxPayloadBytes, error: tooLarge }, signal };
     return await checkpoint("gateway.payload", storeBody(stream, { objects, key, inlineBytes, ...limits }));
   }
@@ -205,6 +255,17 @@ function sum(stats: LedgerStats): { tasks: number; bytes: number } {
     bytes += lane.waitingBytes;
   }
   return { tasks, bytes };
+}
+
+function noOutcome(): GatewayError {
+  return new GatewayError("ADAPTER_FAILED", "the ledger gave no outcome for the task");
+}
+
+function unreadable(cause: unknown): GatewayError {
+  return new GatewayError("INVALID_REQUEST", "the payload could not be read to its end", {
+    cause,
+    details: { field: "payload" },
+  });
 }
 
 function refusal(field: string, message: string): GatewayError {

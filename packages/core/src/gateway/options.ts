@@ -73,6 +73,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     waitMs: within("waitMs", options.waitMs ?? DAY_MS, 1, 3650 * DAY_MS),
     noServerMs: within("noServerMs", options.noServerMs ?? 900_000, 1, 3650 * DAY_MS),
     maxFailures: within("maxFailures", options.maxFailures ?? 5, 1, 1000),
+    idempotencyMs: within("idempotencyMs", options.idempotencyMs ?? DAY_MS, DAY_MS, 3650 * DAY_MS),
     modelMemoryMs: within("modelMemoryMs", options.modelMemoryMs ?? DAY_MS, 0, 3650 * DAY_MS),
     defaultLimit: within("defaultLimit", options.defaultLimit ?? 8, 1, 64),
     retention: retention && {
@@ -80,6 +81,10 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
       resultMs: within("retention.resultMs", retention.resultMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
       rowMs: within("retention.rowMs", retention.rowMs ?? 30 * DAY_MS, 0, 3650 * DAY_MS),
     },
+    objectSweepMs:
+      options.objectSweepMs === false
+        ? false
+        : within("objectSweepMs", options.objectSweepMs ?? DAY_MS, 60_000, 3650 * DAY_MS),
     clock,
     random,
     newId: options.newId ?? (() => newTaskId(clock.now())),

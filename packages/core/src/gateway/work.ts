@@ -1,6 +1,7 @@
 import type { Settlement } from "../contracts/ledger.ts";
 import type { TaskRecord } from "../contracts/task.ts";
 import type { ModelStatus } from "../gateway-api.ts";
+import { ObjectSweeper } from "../reconciler/object-sweeper.ts";
 import { createReconciler, type Reconciler } from "../reconciler/reconciler.ts";
 import { ServerDirectory } from "../routing/server-directory.ts";
 import type { Attempt } from "../tasks/attempt.ts";
@@ -25,6 +26,7 @@ export class GatewayWork {
   readonly #endings: EndingWatch;
   readonly #runner: Runner | undefined;
   readonly #reconciler: Reconciler;
+  readonly #sweeper: ObjectSweeper | undefined;
   readonly #hints = { work: new Set<string>(), ended: new Set<string>() };
   #cancelHints: (() => void) | undefined;
   #unsubscribe: (() => void)[] = [];
@@ -51,6 +53,7 @@ export class GatewayWork {
     });
     this.#runner = options.runs ? this.#makeRunner((name) => speaks.get(name)) : undefined;
     this.#reconciler = this.#makeReconciler();
+    this.#sweeper = this.#makeSweeper();
   }
 
   get isStopping(): boolean {
@@ -79,6 +82,7 @@ export class GatewayWork {
       ];
     }
     this.#reconciler.start();
+    this.#sweeper?.start();
     this.#runner?.start();
     this.isStarted = true;
   }
@@ -91,7 +95,7 @@ export class GatewayWork {
   async #stop(drainMs: number): Promise<void> {
     await this.#starting?.catch(() => {});
     await this.#runner?.stop(drainMs);
-    await this.#reconciler.stop();
+    await Promise.all([this.#reconciler.stop(), this.#sweeper?.stop()]);
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     this.#cancelHints?.();
     this.directory.stop();
@@ -165,6 +169,16 @@ export class GatewayWork {
         this.announce(new Set(tasks.map((task) => task.model)));
       },
       onError: (operation, error) => this.#emitter.failed("ledger", operation, error),
+    });
+  }
+
+  #makeSweeper(): ObjectSweeper | undefined {
+    const { ledger, objects, clock, random, objectSweepMs: intervalMs } = this.#options;
+    if (intervalMs === false) return undefined;
+    return new ObjectSweeper({
+      ...{ ledger, objects, clock, random, intervalMs },
+      onSwept: ({ examined, deleted }) => this.#emitter.emit("objects:swept", { examined, deleted }),
+      onError: (error) => this.#emitter.failed("objects", "sweep", error),
     });
   }
 

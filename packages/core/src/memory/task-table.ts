@@ -14,7 +14,8 @@ import type { TaskRecord } from "../contracts/task.ts";
 import { GatewayError } from "../errors.ts";
 import { rankOf } from "../scheduler/rank.ts";
 import * as state from "../tasks/task-state.ts";
-import { refusalOf } from "../tasks/validate-task.ts";
+import { idempotencyMismatch, refusalOf } from "../tasks/validate-task.ts";
+import { IdempotencyKeys } from "./idempotency-keys.ts";
 import { holderOf, type LoggedGrant, RunnerLog } from "./runner-log.ts";
 import { type Row, type RowListener, TaskRows, withInline } from "./task-rows.ts";
 
@@ -44,6 +45,7 @@ export class TaskTable {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #log = new RunnerLog();
+  readonly #keys = new IdempotencyKeys();
 
   constructor(clock: Clock, random: () => number, listener?: RowListener) {
     this.rows = new TaskRows(listener);
@@ -69,7 +71,10 @@ export class TaskTable {
       });
       return { outcome: "refused", error: taken };
     }
-    const { boostMs, waitMs, payload, ...identity } = task;
+    const first = this.#keys.find(task, nowMs);
+    if (first !== undefined) return this.#repeated(first);
+    this.#keys.remember(task, nowMs);
+    const { boostMs, waitMs, payload, idempotency: _, ...identity } = task;
     const { inline, ...payloadRef } = payload;
     const record: TaskRecord = {
       ...identity,
@@ -85,6 +90,12 @@ export class TaskTable {
     };
     this.rows.insert(record, inline);
     return { outcome: "accepted", task: record };
+  }
+
+  #repeated(first: { readonly task: string; readonly isSame: boolean }): SubmitOutcome {
+    const task = this.rows.get(first.task)?.task;
+    if (first.isSame && task !== undefined) return { outcome: "duplicate", task };
+    return { outcome: "refused", error: idempotencyMismatch() };
   }
 
   /** Settles, renews, releases and hands out recoveries; the rest of the exchange may then add grants. */
@@ -263,7 +274,9 @@ export class TaskTable {
     const each = (set: Set<string>, ageMs: number, forget: (row: Row) => void): void => {
       for (const id of set) {
         const row = this.rows.get(id);
-        if (row === undefined || (row.task.finishedAtMs ?? nowMs) + ageMs > nowMs || room-- <= 0) return;
+        if (row === undefined || (row.task.finishedAtMs ?? nowMs) + ageMs > nowMs) return;
+        if (set === rows && this.#keys.isKept(id, nowMs)) continue;
+        if (room-- <= 0) return;
         set.delete(id);
         forget(row);
       }

@@ -19,6 +19,17 @@ function badName(field: string, value: string, minimum: number): GatewayError | 
   return undefined;
 }
 
+function isShort(text: string, most: number): boolean {
+  return text.length > 0 && text.length <= most && !text.includes("\0") && text.isWellFormed();
+}
+
+/** What a store answers when a remembered key comes with another digest. */
+export function idempotencyMismatch(): GatewayError {
+  return new GatewayError("IDEMPOTENCY_MISMATCH", "the idempotency key was used for another request", {
+    details: { field: "idempotencyKey" },
+  });
+}
+
 /** Why a store must not take this task, or `undefined`. Every ledger uses it, so that all refuse the same. */
 export function refusalOf(task: NewTask): GatewayError | undefined {
   if (!TASK_ID.test(task.id)) return refuse("id", "id must be 1 to 128 characters of A-Z, a-z, 0-9, _ and -");
@@ -38,6 +49,13 @@ export function refusalOf(task: NewTask): GatewayError | undefined {
     return refuse("query", "query holds a character that cannot be stored");
   if (task.payload.inline === undefined && task.payload.key === undefined) {
     return refuse("payload", "payload must have inline bytes or the key of a stored object");
+  }
+  if (task.idempotency !== undefined) {
+    const { key, digest, keepMs } = task.idempotency;
+    if (!isShort(key, 255)) return refuse("idempotency.key", "idempotency.key must have 1 to 255 characters");
+    if (!isShort(digest, 128))
+      return refuse("idempotency.digest", "idempotency.digest must have 1 to 128 characters");
+    if (!(keepMs > 0)) return refuse("idempotency.keepMs", "idempotency.keepMs must be above 0");
   }
   return (
     badName("model", task.model, 1) ??

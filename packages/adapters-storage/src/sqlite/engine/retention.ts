@@ -1,6 +1,7 @@
 import type { SweepRequest } from "@modelgate/core";
 import type { SqlRow } from "../driver.ts";
 import { identityOf, TASK_COLUMNS, toRecord } from "../task-row.ts";
+import { KEYED } from "./idempotency.ts";
 import type { Session } from "./session.ts";
 
 /** What `forgotten` counts in. */
@@ -22,7 +23,7 @@ export function forget(
       forgetOne(row);
     }
   };
-  each([0, RESULT], retention.payloadMs, (row) => {
+  each([0, RESULT, KEYED, KEYED + RESULT], retention.payloadMs, (row) => {
     const task = toRecord(row);
     if (task.payload.key !== undefined) keys.push(task.payload.key);
     const identity = identityOf({ ...task, payload: { ...task.payload, key: undefined, isForgotten: true } });
@@ -33,7 +34,7 @@ export function forget(
     ]);
     db.sql("DELETE FROM payloads WHERE seq = ?").run([row[0] as number]);
   });
-  each([0, PAYLOAD], retention.resultMs, (row) => {
+  each([0, PAYLOAD, KEYED, KEYED + PAYLOAD], retention.resultMs, (row) => {
     const { result } = toRecord(row);
     if (result?.key !== undefined) keys.push(result.key);
     const rest =

@@ -1,13 +1,14 @@
-import { rankOf } from "@modelgate/core/adapter";
+import { idempotencyMismatch, rankOf } from "@modelgate/core/adapter";
 import type { SqlRow } from "../driver.ts";
 import { toWireError, type WireSubmitted, type WireTask } from "../wire.ts";
+import { findKey, KEYED, rememberKey } from "./idempotency.ts";
 import { bytesAt, guardItem, type Session } from "./session.ts";
 import { rowOf } from "./task-table.ts";
 
 const INSERT = `
 INSERT INTO tasks (id, model, operation, owner, background, priority, rank, created_at, deadline_at, payload_bytes, identity,
   ready, state, attempt, recovering, failures, lost, forgotten)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, 0, 0, 0)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, 0, 0, ?)
 ON CONFLICT (id) DO NOTHING`;
 const INSERT_PAYLOAD = "INSERT INTO payloads (seq, bytes) VALUES (last_insert_rowid(), coalesce(?, x''))";
 
@@ -24,8 +25,26 @@ export function submit(
 
 function submitOne(session: Session, wire: WireTask): WireSubmitted {
   const { db, nowMs, lanes } = session;
-  const [id, model, operation, owner, background, priority, boostMs, waitMs, payloadBytes, identity, body] =
-    wire;
+  const [
+    id,
+    model,
+    operation,
+    owner,
+    background,
+    priority,
+    boostMs,
+    waitMs,
+    payloadBytes,
+    identity,
+    body,
+    key,
+  ] = wire;
+  if (key !== undefined) {
+    const before = rowOf(session, id);
+    if (before !== undefined) return known(before, model, operation, owner);
+    const first = findKey(session, wire, key);
+    if (first !== undefined) return first.digest === key[1] ? duplicate(session, first.task) : MISMATCH;
+  }
   const rank = rankOf(nowMs, priority, boostMs);
   const values = [
     id,
@@ -39,11 +58,20 @@ function submitOne(session: Session, wire: WireTask): WireSubmitted {
     nowMs + waitMs,
     payloadBytes,
     identity,
+    key === undefined ? 0 : KEYED,
   ];
   if (db.sql(INSERT).run(values).changes === 0) return known(rowOf(session, id), model, operation, owner);
   if (body !== 0) db.sql(INSERT_PAYLOAD).run([bytesAt(session, body)]);
+  if (key !== undefined) rememberKey(session, wire, key);
   lanes.change(model, background, 1, payloadBytes);
   return 0;
+}
+
+const MISMATCH = toWireError(idempotencyMismatch());
+
+function duplicate(session: Session, task: string): WireSubmitted {
+  const row = rowOf(session, task);
+  return row === undefined ? MISMATCH : { duplicate: row };
 }
 
 function known(row: SqlRow | undefined, model: string, operation: string, owner: string): WireSubmitted {

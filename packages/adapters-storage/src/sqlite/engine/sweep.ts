@@ -2,6 +2,7 @@ import type { SweepRequest, TaskError, TaskRecord } from "@modelgate/core";
 import { endByLedger, expire } from "@modelgate/core/adapter";
 import type { SqlRow } from "../driver.ts";
 import { TASK_COLUMNS } from "../task-row.ts";
+import { forgetKeys } from "./idempotency.ts";
 import { deadHolders, forgetProcess } from "./processes.ts";
 import { forget } from "./retention.ts";
 import type { Session } from "./session.ts";
@@ -50,6 +51,7 @@ export function sweep(session: Session, request: SweepRequest): WireSwept {
   }
   const unreferencedKeys: string[] = [];
   const before = room;
+  forgetKeys(session);
   if (request.retention !== undefined) room = forget(session, request.retention, room, unreferencedKeys);
   return { changed, unreferencedKeys, more: room <= 0, hasForgotten: room < before };
 }
