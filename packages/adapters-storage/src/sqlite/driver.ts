@@ -83,8 +83,21 @@ function openNodeSqlite(path: string): RawDatabase {
 }
 
 function openLibsql(path: string): RawDatabase {
-  const Libsql = require("libsql") as new (path: string) => RawDatabase;
-  return new Libsql(path);
+  return new (requireLibsql())(path);
+}
+
+/** Whoever runs a newer Node needs it not, so it is theirs to install. */
+function requireLibsql(): new (path: string) => RawDatabase {
+  try {
+    return require("libsql") as new (path: string) => RawDatabase;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
+    const fix = "run `npm install libsql`, or use Node 22.13 or newer";
+    throw new GatewayError("INVALID_OPTIONS", `the driver libsql is not installed; ${fix}`, {
+      cause: error,
+      details: { field: "driver" },
+    });
+  }
 }
 
 function ofNodeSqlite(raw: RawStatement): Statement {
