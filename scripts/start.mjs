@@ -2,19 +2,19 @@
 // (examples/nlp-server) and one gateway in front of it, waits until the gateway says that the model runs, and prints a
 // call to paste. It owns both processes: when either dies, or this script is told to stop, nothing stays behind.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
-import { dirname, join, resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { onStopRequest, Processes } from "./lib/processes.mjs";
+import {
+  build,
+  choosePort,
+  host,
+  model,
+  startGateway,
+  startModelServer,
+  waitForModel,
+} from "./lib/stack.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const host = "127.0.0.1";
-const model = "nlp";
-const readyWithinMs = 60_000;
 const stopWithinMs = 15_000;
 
 const usage = `Usage: npm start -- [options]
@@ -25,135 +25,18 @@ Builds Modelgate, starts an example model server and a gateway in front of it, a
   --data-dir DIR  where the gateway keeps its data (default .modelgate)
   --help          this text`;
 
-/** What this script started and has not yet seen end. */
-const running = new Set();
-let stopping = false;
+const processes = new Processes(fail);
 
-/** The gateway goes first, since what it still runs needs the model server. Who stays too long is killed at exit. */
 async function stop(code) {
-  if (stopping) return;
-  stopping = true;
-  const timeUp = sleep(stopWithinMs);
-  for (const { name, child, exited } of [...running].reverse()) {
-    child.kill("SIGTERM");
-    await Promise.race([exited, timeUp]);
-    if ((child.exitCode ?? child.signalCode) === null)
-      console.error(`${name} did not stop in time and is killed.`);
-  }
+  if (processes.isStopping) return;
+  await processes.stop(stopWithinMs);
   process.exit(code);
 }
 
-function killGroup({ child }) {
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {} // Already gone.
-}
-
 function fail(message) {
-  if (stopping) return;
+  if (processes.isStopping) return;
   console.error(`\n${message}`);
   void stop(1);
-}
-
-/** Starts `node args`, shows its standard error line by line, and treats its end as ours unless `mayEnd`. */
-function start(name, args, { mayEnd = false, quiet = false } = {}) {
-  const child = spawn(process.execPath, args, {
-    cwd: root,
-    env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
-    // In a group of its own: Ctrl-C reaches only this script, which then stops its children in order.
-    detached: true,
-  });
-  const tail = [];
-  const keep = (line) => tail.push(line) > 200 && tail.shift();
-  const lines = createInterface({ input: child.stdout });
-  lines.on("line", keep);
-  createInterface({ input: child.stderr }).on("line", (line) => {
-    keep(line);
-    if (!quiet) console.error(`[${name}] ${line}`);
-  });
-
-  const entry = { name, child, lines, tail, exited: undefined };
-  entry.exited = new Promise((settle) => {
-    // "close" comes after the last line was read; a child that could not be started has only "error".
-    child.once("error", (error) => settle(error.message));
-    child.once("close", (code, signal) => settle(signal ?? code));
-  }).then((how) => {
-    running.delete(entry);
-    if (!mayEnd && !stopping) {
-      fail(`${name} ended (${how}), so everything stops. Its last lines:\n${tail.slice(-20).join("\n")}`);
-    }
-    return how;
-  });
-  running.add(entry);
-  return entry;
-}
-
-async function build() {
-  console.log("Building (a first build takes some seconds) …");
-  const began = performance.now();
-  const turbo = join(root, "node_modules/turbo/bin/turbo");
-  const made = start("build", [turbo, "run", "build", "--output-logs=errors-only"], {
-    mayEnd: true,
-    quiet: true,
-  });
-  const how = await made.exited;
-  if (how !== 0) return fail(`The build failed (${how}):\n${made.tail.join("\n")}`);
-  console.log(`Built in ${((performance.now() - began) / 1000).toFixed(1)} s.`);
-}
-
-/** Resolves to a port that can be bound now: `wanted`, or a free one when that is taken. */
-async function choosePort(wanted) {
-  const server = createServer();
-  try {
-    server.listen(wanted, host);
-    await once(server, "listening");
-    const { port } = server.address();
-    server.close();
-    await once(server, "close");
-    return port;
-  } catch (error) {
-    if (error.code !== "EADDRINUSE" || wanted === 0) throw error;
-    const port = await choosePort(0);
-    console.log(`Port ${wanted} is taken; the gateway uses ${port}.`);
-    return port;
-  }
-}
-
-async function startModelServer() {
-  const server = start("nlp-server", [join(root, "examples/nlp-server/dist/main.js"), "--port", "0"]);
-  return new Promise((found) => {
-    const late = () => fail(`nlp-server did not say where it listens within ${readyWithinMs / 1000} s.`);
-    const timer = setTimeout(late, readyWithinMs);
-    void server.exited.then(() => clearTimeout(timer));
-    server.lines.on("line", (line) => {
-      if (!line.startsWith('{"event":"listening"')) return;
-      clearTimeout(timer);
-      found(JSON.parse(line).url);
-    });
-  });
-}
-
-async function runningModels(url) {
-  const answer = await fetch(`${url}/models/`, { signal: AbortSignal.timeout(2_000) });
-  if (!answer.ok) throw new Error(`GET /models/ answered ${answer.status}`);
-  return (await answer.json()).running.map(({ name }) => name);
-}
-
-async function waitForModel(url) {
-  const until = performance.now() + readyWithinMs;
-  let last = "nothing was asked yet";
-  while (performance.now() < until && !stopping) {
-    try {
-      const names = await runningModels(url);
-      if (names.includes(model)) return;
-      last = `running: ${names.join(", ") || "none"}`;
-    } catch (error) {
-      last = error.cause?.message ?? error.message;
-    }
-    await sleep(100);
-  }
-  fail(`The gateway did not list "${model}" as running within ${readyWithinMs / 1000} s (${last}).`);
 }
 
 async function main() {
@@ -169,26 +52,21 @@ async function main() {
   if (!(wanted <= 65_535)) throw new Error(`--port is "${values.port}"; give a number from 0 to 65535.`);
   // A relative directory belongs to where the command was typed, which npm changes and tells.
   const dataDir = resolve(process.env.INIT_CWD ?? process.cwd(), values["data-dir"]);
+  onStopRequest(() => void stop(0));
 
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, () => (stopping ? process.exit(1) : void stop(0)));
-  }
-  process.on("exit", () => running.forEach(killGroup));
-  // npm passes a signal on to its shell only; that our parent changed is how we learn that npm is gone.
-  const parent = process.ppid;
-  if (process.env.npm_lifecycle_event)
-    setInterval(() => process.ppid !== parent && void stop(0), 250).unref();
+  console.log("Building (a first build takes some seconds) …");
+  const began = performance.now();
+  await build(processes);
+  if (processes.isStopping) return;
+  console.log(`Built in ${((performance.now() - began) / 1000).toFixed(1)} s.`);
 
-  await build();
-  if (stopping) return;
-  const [port, serverUrl] = await Promise.all([choosePort(wanted), startModelServer()]);
-  if (stopping) return;
-  const cli = join(root, "packages/http-server/dist/cli.js");
-  const address = ["--host", host, "--port", String(port)];
-  start("gateway", [cli, "serve", ...address, "--data-dir", dataDir, "--server", `${model}=${serverUrl}`]);
+  const [port, serverUrl] = await Promise.all([choosePort(wanted), startModelServer(processes)]);
+  if (processes.isStopping) return;
+  if (wanted !== 0 && port !== wanted) console.log(`Port ${wanted} is taken; the gateway uses ${port}.`);
+  startGateway(processes, { port, dataDir, serverUrl });
   const url = `http://${host}:${port}`;
-  await waitForModel(url);
-  if (stopping) return;
+  await waitForModel(processes, url);
+  if (processes.isStopping) return;
 
   console.log(`\nThe gateway listens at ${url} and serves the model "${model}". Try it:\n`);
   const call = `curl -s -X POST '${url}/models/${model}/tasks/process'`;

@@ -10,6 +10,7 @@ A model server with the API of CogStack ModelServe around small packaged NLP mod
   --model-name <name>    Name of the model in /info (default nlp)
   --capacity <number>    Most work requests at once; the next is answered with 503 (default 16)
   --engine <nlp|echo>    echo finds nothing, at once, for load tests (default nlp)
+  --run-ms <number>      Least time that a training or evaluation takes, in ms (default 0)
   --faults               Open the control routes /_faults and /_stats, for tests
   --help                 Show this text
 `;
@@ -31,6 +32,7 @@ export function parseCommandLine(args: string[]): CommandLine {
       "model-name": { type: "string", default: "nlp" },
       capacity: { type: "string", default: "16" },
       engine: { type: "string", default: "nlp" },
+      "run-ms": { type: "string", default: "0" },
       faults: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -44,6 +46,7 @@ export function parseCommandLine(args: string[]): CommandLine {
       modelName: values["model-name"],
       capacity: integer("--capacity", values.capacity, 1, 100_000),
       engine: values.engine,
+      runMs: integer("--run-ms", values["run-ms"], 0, 86_400_000),
       faults: values.faults,
     },
   };

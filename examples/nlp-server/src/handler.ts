@@ -14,7 +14,8 @@ import {
   text,
 } from "./http/answer.ts";
 import { ClientGone, readBody } from "./http/body.ts";
-import { infoRoutes, type Model, type Work, type WorkRoute, workRoutes } from "./routes.ts";
+import { infoRoutes, workRoutes } from "./routes/index.ts";
+import type { Model, Work, WorkRoute } from "./routes/model.ts";
 import type { Stats } from "./stats.ts";
 
 export interface HandlerOptions {
@@ -47,7 +48,8 @@ export class Handler {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { stats } = this.#options;
+    const { stats, model } = this.#options;
+    const begunAt = performance.now();
     const [path = "/", search = ""] = splitOnce(request.url ?? "/", "?");
     const route = this.#knows(path) ? path : "other";
     const hangUp = new AbortController();
@@ -75,7 +77,11 @@ export class Handler {
       brokenByUs = response.headersSent;
       await this.#fail(exchange, error);
     }
-    if (response.headersSent && !brokenByUs) stats.finished(route, response.statusCode);
+    if (!response.headersSent || brokenByUs) return;
+    stats.finished(route, response.statusCode);
+    const seconds = (performance.now() - begunAt) / 1_000;
+    const handler = route === "other" ? "none" : route;
+    model.metrics.requested(handler, request.method ?? "", response.statusCode, seconds);
   }
 
   async #answer(exchange: Exchange, path: string): Promise<"sent" | "broken" | "reset"> {
@@ -87,9 +93,9 @@ export class Handler {
     }
     const info = infoRoutes.get(path);
     if (info) {
-      if (request.method !== "GET") return this.#send(response, methodNotAllowed("GET"));
+      if (request.method !== info.method) return this.#send(response, methodNotAllowed(info.method));
       const fault = this.#options.faults?.take(route, false, []);
-      return this.#finish(exchange, fault, async () => info(this.#options.model));
+      return this.#finish(exchange, fault, async () => info.answer(this.#options.model, exchange.query));
     }
     if (this.#isControl(path)) return this.#send(response, await this.#control(exchange));
     return this.#send(response, redirect(request, path) ?? notFound);
@@ -116,7 +122,8 @@ export class Handler {
     let work: Work | undefined;
     let refusal: unknown;
     try {
-      work = route(model, body, request.headers["content-type"], query);
+      const contentType = request.headers["content-type"];
+      work = await route({ model, route: exchange.route, body, contentType, query });
     } catch (error) {
       refusal = error;
     }

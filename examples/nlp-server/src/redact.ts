@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import type { RedactOptions } from "./http/parse.ts";
 import { labelNames, type Span } from "./nlp/labels.ts";
 
-const warning = "WARNING: No entities were detected for redaction.";
+export const noRedaction = "WARNING: No entities were detected for redaction.";
 
 /** Replaces the spans of a text as CMS does. The spans must be in text order and not overlap. */
 export function redact(text: string, spans: readonly Span[], options: RedactOptions): string {
-  if (spans.length === 0 && options.warn) return warning;
+  if (spans.length === 0 && options.warn) return noRedaction;
   let redacted = "";
   let cursor = 0;
   for (const span of spans) {

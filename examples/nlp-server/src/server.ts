@@ -1,8 +1,11 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { Embedder } from "./embeddings.ts";
 import { type EngineName, loadEngine } from "./engine.ts";
 import { FaultSwitch } from "./faults.ts";
 import { Handler } from "./handler.ts";
+import { Metrics } from "./metrics.ts";
+import { Runs } from "./runs.ts";
 import { Stats, type StatsSnapshot } from "./stats.ts";
 
 export type { EngineName } from "./engine.ts";
@@ -21,6 +24,8 @@ export interface NlpServerOptions {
   engine?: EngineName;
   /** Opens the control routes `/_faults` and `/_stats`, and counts texts. Default false. */
   faults?: boolean;
+  /** The least time that a training or evaluation takes. Default 0. */
+  runMs?: number;
   /** How long `close()` waits for what runs. Default 5000. */
   drainMs?: number;
 }
@@ -40,14 +45,22 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
   const { faults: withFaults = false, drainMs = 5_000 } = options;
   const faults = new FaultSwitch();
   const stats = new Stats(withFaults);
+  const runs = new Runs(options.runMs ?? 0);
   const stop = new AbortController();
+  const sockets = new Set<Socket>();
   let server: Server | undefined;
 
   async function listen(port = 0, host = "127.0.0.1"): Promise<{ url: string }> {
     if (server) throw new Error("The server listens already.");
     const engine = await loadEngine(options.engine ?? "nlp");
     const handler = new Handler({
-      model: { name: options.modelName ?? "nlp", engine },
+      model: {
+        name: options.modelName ?? "nlp",
+        engine,
+        embedder: new Embedder(),
+        runs,
+        metrics: new Metrics(),
+      },
       stats,
       faults: withFaults ? faults : undefined,
       capacity: options.capacity ?? 16,
@@ -59,6 +72,10 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
         console.error(error instanceof Error ? error.name : typeof error);
         response.destroy();
       });
+    });
+    http.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
     });
     server = http;
     await new Promise<void>((resolve, reject) => {
@@ -75,11 +92,16 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
 
   async function close(): Promise<void> {
     stop.abort();
+    runs.cancel();
     const http = server;
     if (!http?.listening) return;
     const closed = new Promise<void>((resolve) => http.close(() => resolve()));
     // A connection whose last answer was begun before the stop stays open; it is idle as soon as that answer is out.
-    const sweep = setInterval(() => http.closeIdleConnections(), 20);
+    // One that was opened and never used, as clients do ahead of need, is not idle in Node's eyes.
+    const sweep = setInterval(() => {
+      http.closeIdleConnections();
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, 20);
     const deadline = setTimeout(() => http.closeAllConnections(), drainMs);
     await closed;
     clearInterval(sweep);

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { NlpServerOptions } from "../src/server.ts";
@@ -127,6 +128,18 @@ describe("the fault switch", () => {
     await begin();
     expect((await running.fault(fault)).status).toBe(400);
     expect(running.server.faults.list()).toEqual([]);
+  });
+});
+
+describe("a stop", () => {
+  it("does not wait for a connection that was never used", async () => {
+    await begin({ drainMs: 5_000 });
+    const socket = connect(Number(new URL(running.url).port), "127.0.0.1");
+    await once(socket, "connect");
+    const began = performance.now();
+    await running.close();
+    expect(performance.now() - began).toBeLessThan(2_000);
+    socket.destroy();
   });
 });
 

@@ -82,7 +82,7 @@ describe("the command line", () => {
       port: 8001,
       host: "127.0.0.1",
       help: false,
-      options: { modelName: "nlp", capacity: 16, engine: "nlp", faults: false },
+      options: { modelName: "nlp", capacity: 16, engine: "nlp", runMs: 0, faults: false },
     });
   });
 

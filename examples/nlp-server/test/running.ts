@@ -34,11 +34,11 @@ export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** Waits until something holds, and fails after two seconds. */
+/** Waits until something holds, and fails after ten seconds. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 2_000;
+  const deadline = Date.now() + 10_000;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error("It did not come to hold within two seconds.");
+    if (Date.now() > deadline) throw new Error("It did not come to hold within ten seconds.");
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

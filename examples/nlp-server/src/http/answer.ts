@@ -10,7 +10,10 @@ export interface Answer {
 
 const textType = "text/plain; charset=utf-8";
 const jsonType = "application/json";
+export const jsonTextType = "application/json; charset=utf-8";
 export const jsonLinesType = "application/x-ndjson; charset=utf-8";
+export const csvType = "text/csv; charset=utf-8";
+export const metricsType = "text/plain; version=1.0.0; charset=utf-8";
 
 export function json(status: number, value: unknown, headers?: OutgoingHttpHeaders): Answer {
   return { status, contentType: jsonType, body: JSON.stringify(value), ...(headers && { headers }) };
@@ -18,6 +21,21 @@ export function json(status: number, value: unknown, headers?: OutgoingHttpHeade
 
 export function text(status: number, body: string): Answer {
   return { status, contentType: textType, body };
+}
+
+/** A file to be saved. As in CMS it is sent in chunks, unless it is `whole`. */
+export function attachment(
+  contentType: string,
+  fileName: string,
+  content: string,
+  { whole = false }: { whole?: boolean } = {},
+): Answer {
+  const headers = { "content-disposition": `attachment ; filename="${fileName}"` };
+  return { status: 200, contentType, body: whole ? content : inOnePiece(content), headers };
+}
+
+async function* inOnePiece(content: string): AsyncGenerator<string> {
+  yield content;
 }
 
 /** An answer that is thrown, so that a refusal deep in a request needs no plumbing. */

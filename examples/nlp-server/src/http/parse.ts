@@ -1,20 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import { json, message, Refusal } from "./answer.ts";
+import { missing, notList, notString, unprocessable } from "./issues.ts";
+import { QueryReader } from "./query.ts";
 
 /** One line of `/process_jsonl`. */
 export interface NamedText {
   name: string;
   text: string;
 }
-
-type Location = (string | number)[];
-
-/** A 422 in the form of FastAPI, which CMS is built on. */
-function unprocessable(type: string, loc: Location, msg: string, input: unknown, ctx?: unknown): Refusal {
-  return new Refusal(json(422, { detail: [{ type, loc, msg, input, ...(ctx !== undefined && { ctx }) }] }));
-}
-
-const missing = (): Refusal => unprocessable("missing", ["body"], "Field required", null);
 
 const notUtf8 = (): Refusal => new Refusal(message(500, "'utf-8' codec can't decode the request body"));
 
@@ -25,9 +18,15 @@ function isJson(contentType: string | undefined): boolean {
 }
 
 /** Keeps a byte order mark, as CMS does: offsets count it. */
-function decode(body: Buffer): string {
+export function decode(body: Buffer): string {
   if (!isUtf8(body)) throw notUtf8();
   return body.toString("utf8");
+}
+
+/** Where a JSON text is broken, if the engine says so. Its own message quotes the text, and is not passed on. */
+export function brokenAt(error: unknown): number | undefined {
+  const position = /at position (\d+)/.exec(String(error))?.[1];
+  return position === undefined ? undefined : Number(position);
 }
 
 function parseJson(body: Buffer): unknown {
@@ -36,43 +35,64 @@ function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(source) as unknown;
   } catch (error) {
-    // The engine's message quotes the text, so only the position is taken from it.
-    const position = /at position (\d+)/.exec(String(error))?.[1];
-    throw unprocessable(
-      "json_invalid",
-      ["body", Number(position ?? 0)],
-      "JSON decode error",
-      {},
-      { error: "Invalid JSON" },
-    );
+    throw unprocessable({
+      type: "json_invalid",
+      loc: ["body", brokenAt(error) ?? 0],
+      msg: "JSON decode error",
+      input: {},
+      ctx: { error: "Invalid JSON" },
+    });
   }
 }
 
-/** The body of `/process` and `/redact`: a text, or a JSON string. */
+/** The JSON body of a route that takes an object. */
+export function parseObject(body: Buffer, contentType: string | undefined): Record<string, unknown> {
+  if (body.length === 0) throw unprocessable(missing(["body"]));
+  const value = isJson(contentType) ? parseJson(body) : decode(body);
+  if (value === null) throw unprocessable(missing(["body"]));
+  if (typeof value !== "object" || Array.isArray(value)) {
+    const msg = "Input should be a valid dictionary or object to extract fields from";
+    throw unprocessable({ type: "model_attributes_type", loc: ["body"], msg, input: value });
+  }
+  return value as Record<string, unknown>;
+}
+
+/** The body of `/process`, `/redact` and `/preview`: a text, or a JSON string. */
 export function parseText(body: Buffer, contentType: string | undefined): string {
-  if (body.length === 0) throw missing();
+  if (body.length === 0) throw unprocessable(missing(["body"]));
   if (!isJson(contentType)) return decode(body);
   const value = parseJson(body);
-  if (value === null) throw missing();
-  if (typeof value !== "string") throw notString(["body"], value);
+  if (value === null) throw unprocessable(missing(["body"]));
+  if (typeof value !== "string") throw unprocessable(notString(["body"], value));
   return value;
 }
 
 /** The body of `/process_bulk`: a JSON list of texts. */
 export function parseTexts(body: Buffer, contentType: string | undefined): string[] {
-  if (body.length === 0) throw missing();
+  if (body.length === 0) throw unprocessable(missing(["body"]));
   const value = isJson(contentType) ? parseJson(body) : decode(body);
-  if (value === null) throw missing();
-  if (!Array.isArray(value))
-    throw unprocessable("list_type", ["body"], "Input should be a valid list", value);
+  if (value === null) throw unprocessable(missing(["body"]));
+  if (!Array.isArray(value)) throw unprocessable(notList(["body"], value));
   return value.map((item: unknown, index) => {
-    if (typeof item !== "string") throw notString(["body", index], item);
+    if (typeof item !== "string") throw unprocessable(notString(["body", index], item));
     return item;
   });
 }
 
-function notString(loc: Location, input: unknown): Refusal {
-  return unprocessable("string_type", loc, "Input should be a valid string", input);
+/** The file of `/process_bulk_file`. CMS answers what is wrong with a file by 500. */
+export function parseTextFile(bytes: Buffer): string[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(decode(bytes));
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(message(500, `Unexpected symbol at ${brokenAt(error) ?? 0}`));
+  }
+  if (!Array.isArray(value)) throw new Refusal(message(500, "The file is not a JSON list of texts."));
+  return value.map((item: unknown, index) => {
+    if (typeof item !== "string") throw new Refusal(message(500, `Item ${index} of the file is not a text.`));
+    return item;
+  });
 }
 
 const lineSchema = {
@@ -132,19 +152,13 @@ export interface RedactOptions {
 }
 
 export function parseRedactOptions(query: URLSearchParams): RedactOptions {
-  return {
+  const reader = new QueryReader(query);
+  const options = {
     keep: new Set(query.getAll("concepts_to_keep")),
-    mask: query.getAll("mask").at(-1) ?? "",
-    hash: parseFlag(query, "hash"),
-    warn: parseFlag(query, "warn_on_no_redaction"),
+    mask: reader.text("mask") ?? "",
+    hash: reader.flag("hash"),
+    warn: reader.flag("warn_on_no_redaction"),
   };
-}
-
-function parseFlag(query: URLSearchParams, name: string): boolean {
-  const value = query.getAll(name).at(-1);
-  if (value === undefined) return false;
-  if (/^(?:true|1|yes|on|t|y)$/i.test(value)) return true;
-  if (/^(?:false|0|no|off|f|n)$/i.test(value)) return false;
-  const sentence = "Input should be a valid boolean, unable to interpret input";
-  throw unprocessable("bool_parsing", ["query", name], sentence, value);
+  reader.check();
+  return options;
 }

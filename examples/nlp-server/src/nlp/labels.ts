@@ -17,6 +17,10 @@ export const labelNames = {
 
 export type LabelId = keyof typeof labelNames;
 
+export function isLabel(id: string): id is LabelId {
+  return Object.hasOwn(labelNames, id);
+}
+
 /** A found entity. Offsets count UTF-16 units, as JavaScript strings do; `end` is exclusive. */
 export interface Span {
   start: number;
