@@ -22,3 +22,6 @@ export function report({ name, unit, base, own, pairs, bar }) {
   console.log(`${name}: median ratio ${ratio.toFixed(3)} (bar ${bar}) ${isMet ? "met" : "NOT MET"}`);
   return isMet;
 }
+
+/** The exit code of a bench that ran and missed a bar; 1 is left to one that could not run. */
+export const MISSED = 2;

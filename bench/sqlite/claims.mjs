@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { MISSED } from "../lib/ratios.mjs";
 import { loadStore, quantile } from "./load-store.mjs";
 
 const { values } = parseArgs({
@@ -164,6 +165,9 @@ async function parent() {
         `p99 ${small.p99.toFixed(2)} -> ${large.p99.toFixed(2)} ms (${(large.p99 / small.p99).toFixed(2)}x, bar 3), ` +
         `memory ${((large.rss - small.rss) / 2 ** 20).toFixed(0)} MiB more (bar 32)`,
     );
+    const isMet =
+      large.p50 <= 1.5 * small.p50 && large.p99 <= 3 * small.p99 && large.rss - small.rss <= 32 * 2 ** 20;
+    if (!isMet) process.exitCode = MISSED;
     for (const directory of [few, many]) rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { MISSED } from "../lib/ratios.mjs";
 import { loadStore, quantile } from "./load-store.mjs";
 
 const { values } = parseArgs({
@@ -152,3 +153,4 @@ console.log(
 console.log(
   `loop delay p99: idle ${idle.toFixed(1)} ms, busy ${median(delays).toFixed(1)} ms (bar ${(idle + 5).toFixed(1)} ms)`,
 );
+if (ratio < 0.6 || median(delays) > idle + 5) process.exitCode = MISSED;

@@ -1,0 +1,31 @@
+// Every bench in its shortest form, so that none of them rots: `npm run bench:short`. A missed bar is told and no failure
+// here, because so short a run on a busy machine measures nothing; a bench that cannot run is one.
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { MISSED } from "./lib/ratios.mjs";
+
+const forms = [
+  ["http/run.mjs", "--pairs", "1", "--seconds", "1"],
+  ["http/lanes.mjs", "--pairs", "1", "--seconds", "1"],
+  ["http-client/run.mjs", "--rounds", "1", "--seconds", "0.5"],
+  ["transfer/run.mjs", "--pairs", "1", "--mib", "128", "--small-mib", "64"],
+  ["process/run.mjs", "--pairs", "2", "--idle-seconds", "3"],
+  ["soak/run.mjs", "--minutes", "0.5"],
+  ["sqlite/cycles.mjs", "--pairs", "1", "--seconds", "1"],
+  ["sqlite/claims.mjs", "--waiting", "20000", "--claims", "300"],
+];
+
+let failed = 0;
+for (const [file, ...args] of forms) {
+  console.log(`\n# node bench/${file} ${args.join(" ")}`);
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const { status, signal } = spawnSync(process.execPath, [path, ...args], {
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: 180_000,
+  });
+  if (status === 0 || status === MISSED) continue;
+  failed += 1;
+  console.error(`bench/${file} ended with ${signal ?? status}`);
+}
+console.log(`\n${forms.length - failed} of ${forms.length} benches ran`);
+process.exitCode = failed > 0 ? 1 : 0;
