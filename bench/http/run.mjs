@@ -52,7 +52,12 @@ async function load(origin, one) {
 
 /** Looks at every process now; what it returns looks again and tells the difference. */
 function beginCpu() {
-  const pids = { gateway: gateway.child.pid, proxy: proxy.child.pid, server: target.child.pid, client: process.pid };
+  const pids = {
+    gateway: gateway.child.pid,
+    proxy: proxy.child.pid,
+    server: target.child.pid,
+    client: process.pid,
+  };
   const before = Object.values(pids).map(threadsOf);
   const idleBefore = idleMs();
   return (completed, tookMs) => {
@@ -61,7 +66,9 @@ function beginCpu() {
     for (const [at, [name, pid]] of Object.entries(pids).entries()) {
       const threads = usedBetween(before[at], threadsOf(pid));
       // Threads that do next to nothing only lengthen the line.
-      for (const { userMs, systemMs } of threads.filter((used) => used.userMs + used.systemMs > tookMs / 50)) {
+      for (const { userMs, systemMs } of threads.filter(
+        (used) => used.userMs + used.systemMs > tookMs / 50,
+      )) {
         const each = (ms) => ((1000 * ms) / completed).toFixed(0);
         parts.push(`${name} ${each(userMs)}+${each(systemMs)} µs`);
       }
