@@ -1,12 +1,14 @@
 // Tasks per second over HTTP against a bare reverse proxy to the same server: 64 clients, 2 KB texts, an instant
 // server, default settings on SQLite. `node bench/http/run.mjs [--pairs 5] [--seconds 4] [--clients 64]`
+// `--cpu` also tells, for each task, the processor time of every thread, and the share of it that was idle.
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Pool } from "undici";
 import { startNode } from "../lib/children.mjs";
+import { idleMs, threadsOf, usedBetween } from "../lib/cpu.mjs";
 import { MISSED, report } from "../lib/ratios.mjs";
 
 const { values } = parseArgs({
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "4" },
     clients: { type: "string", default: "64" },
     mode: { type: "string", default: "wait,poll" },
+    cpu: { type: "boolean", default: false },
   },
 });
 const [pairs, seconds, clients] = [values.pairs, values.seconds, values.clients].map(Number);
@@ -33,15 +36,45 @@ async function load(origin, one) {
       if (!isOver) completed += 1;
     }
   };
+  const cpu = values.cpu ? beginCpu() : undefined;
   const startedMs = performance.now();
   const timer = setTimeout(() => {
     isOver = true;
   }, seconds * 1000);
   await Promise.all(Array.from({ length: clients }, loop));
   clearTimeout(timer);
-  const perSecond = completed / ((performance.now() - startedMs) / 1000);
+  const tookMs = performance.now() - startedMs;
+  cpu?.(completed, tookMs);
+  const perSecond = completed / (tookMs / 1000);
   await pool.close();
   return perSecond;
+}
+
+/** Looks at every process now; what it returns looks again and tells the difference. */
+function beginCpu() {
+  const pids = {
+    gateway: gateway.child.pid,
+    proxy: proxy.child.pid,
+    server: target.child.pid,
+    client: process.pid,
+  };
+  const before = Object.values(pids).map(threadsOf);
+  const idleBefore = idleMs();
+  return (completed, tookMs) => {
+    const idle = (idleMs() - idleBefore) / (tookMs * availableParallelism());
+    const parts = [`idle ${(100 * idle).toFixed(0)} %`];
+    for (const [at, [name, pid]] of Object.entries(pids).entries()) {
+      const threads = usedBetween(before[at], threadsOf(pid));
+      // Threads that do next to nothing only lengthen the line.
+      for (const { userMs, systemMs } of threads.filter(
+        (used) => used.userMs + used.systemMs > tookMs / 50,
+      )) {
+        const each = (ms) => ((1000 * ms) / completed).toFixed(0);
+        parts.push(`${name} ${each(userMs)}+${each(systemMs)} µs`);
+      }
+    }
+    console.log(`  ${(completed / (tookMs / 1000)).toFixed(0)}/s: ${parts.join(", ")}`);
+  };
 }
 
 async function call(pool, options) {

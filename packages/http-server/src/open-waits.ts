@@ -1,6 +1,10 @@
+const MOST_SPARE = 256;
+
 /** The callers that wait for an answer, so that all of them can be sent on their way when the server stops. */
 export class OpenWaits {
   readonly #waits = new Set<AbortController>();
+  /** Used before and never aborted. To make one with its signal takes longer than all else that a wait does here. */
+  readonly #spare: AbortController[] = [];
   #released = false;
 
   /** Runs `wait` with a signal that is aborted by `release`, or by what `onHangUp` tells. */
@@ -8,7 +12,7 @@ export class OpenWaits {
     onHangUp: (callback: () => void) => () => void,
     wait: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const controller = new AbortController();
+    const controller = this.#spare.pop() ?? new AbortController();
     const stopListening = onHangUp(() => controller.abort());
     this.#waits.add(controller);
     if (this.#released) controller.abort();
@@ -17,6 +21,7 @@ export class OpenWaits {
     } finally {
       this.#waits.delete(controller);
       stopListening();
+      if (!controller.signal.aborted && this.#spare.length < MOST_SPARE) this.#spare.push(controller);
     }
   }
 

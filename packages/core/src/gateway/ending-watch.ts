@@ -37,8 +37,12 @@ export class EndingWatch {
   readonly #due = new Set<string>();
   /** Accepted by this process and not heard of since: they need no look at once. */
   readonly #fresh = new Set<string>();
-  /** What was read last, so that a result asked for right after its ending costs no second read. */
-  readonly #recent = new Map<string, TaskRecord>();
+  /**
+   * What was read last, so that a result asked for right after its ending costs no second read. In two halves: a map
+   * that loses its oldest entry with each new one has to step over the gaps.
+   */
+  #recent = new Map<string, TaskRecord>();
+  #older: ReadonlyMap<string, TaskRecord> = new Map();
   #recentBytes = 0;
   #isReading = false;
   #cancelPoll: (() => void) | undefined;
@@ -74,12 +78,12 @@ export class EndingWatch {
 
   /** An ended task with its inline result, if it was read a moment ago. */
   recent(id: string): TaskRecord | undefined {
-    return this.#recent.get(id);
+    return this.#recent.get(id) ?? this.#older.get(id);
   }
 
   wait(id: string, options: WaitOptions = {}): Promise<TaskRecord> {
     const { timeoutMs, signal } = options;
-    const known = this.#recent.get(id);
+    const known = this.recent(id);
     if (known !== undefined) return Promise.resolve(known);
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
@@ -181,13 +185,15 @@ export class EndingWatch {
   }
 
   #remember(task: TaskRecord): void {
-    this.#recent.set(task.id, task);
-    this.#recentBytes += task.result?.inline?.byteLength ?? 0;
-    for (const [id, old] of this.#recent) {
-      if (this.#recent.size <= RECENT_TASKS && this.#recentBytes <= RECENT_BYTES) return;
-      this.#recent.delete(id);
-      this.#recentBytes -= old.result?.inline?.byteLength ?? 0;
+    const bytes = task.result?.inline?.byteLength ?? 0;
+    if (bytes > RECENT_BYTES / 2) return;
+    if (this.#recent.size >= RECENT_TASKS / 2 || this.#recentBytes + bytes > RECENT_BYTES / 2) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
+      this.#recentBytes = 0;
     }
+    this.#recent.set(task.id, task);
+    this.#recentBytes += bytes;
   }
 }
 

@@ -190,7 +190,7 @@ export class Intake {
     const stream = body instanceof Uint8Array ? whole(body) : body;
     // A key of its own for each try: an id that turns out to be taken must not lose its payload to this one.
     const key = `payloads/${OBJECT_ID.test(id) ? id : "refused"}/${newId()}`;
-    const limits = { tooLarge: { maxBytes: maxPayloadBytes, error: tooLarge }, signal };
+    const limits = { tooLarge: { maxBytes: maxPayloadBytes, error: tooLarge }, operation: { signal } };
     return await checkpoint("gateway.payload", storeBody(stream, { objects, key, inlineBytes, ...limits }));
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
 import type { CallOutcome, ServerCall } from "../contracts/server-protocol.ts";
 import { GatewayError } from "../errors.ts";
+import { abortOf } from "../late-abort.ts";
 import { type Answered, answerOf, headerOf, instanceOf } from "./answered.ts";
 import { parseJson, readAtMost, textField } from "./bounded-read.ts";
 import type { CmsOperationSpec } from "./cms-operations.ts";
@@ -37,6 +38,7 @@ export async function callCms(
     if (operation === undefined) throw operationUnknown(call.operation);
     return { kind: "refused", reason: "unreachable" };
   }
+  const abort = abortOf(options);
   const takesBody = operation.method === "POST";
   if (!takesBody) discardPayload(call.payload);
   const query = operation.isTracked ? withQueryParameter(call.query, "tracking_id", call.taskId) : call.query;
@@ -53,13 +55,13 @@ export async function callCms(
     sizeBytes: call.sizeBytes,
     ownConnection: !operation.repeatable,
     timeoutMs: operation.background ? Math.min(call.timeoutMs, context.acceptTimeoutMs) : call.timeoutMs,
-    signal: options.signal,
+    abort,
     onSend: call.onSend,
   });
   if (result.kind === "unsent") return { kind: "refused", reason: "unreachable" };
   if (result.kind === "broken") return result;
   const outcome = await judge(result, operation, context);
-  options.signal?.throwIfAborted();
+  if (abort?.aborted) throw abort.reason;
   return outcome;
 }
 

@@ -1,6 +1,7 @@
 import type { OperationOptions } from "../contracts/common.ts";
 import type { ModelServer } from "../contracts/discovery.ts";
 import type { ProbeReport, RunQuery, RunReport, ServerAnswer } from "../contracts/server-protocol.ts";
+import { abortOf } from "../late-abort.ts";
 import { answerOf } from "./answered.ts";
 import { field, textField } from "./bounded-read.ts";
 import type { ControlAnswer, ControlClient } from "./control-client.ts";
@@ -145,7 +146,6 @@ export async function cmsInfo(
 ): Promise<ServerAnswer | undefined> {
   const address = parseServerAddress(server.url);
   if (address === undefined) return undefined;
-  const { signal } = options;
   const result = await transport.send({
     origin: address.origin,
     target: `${address.prefix}/info`,
@@ -153,7 +153,7 @@ export async function cmsInfo(
     headers: address.headers,
     ownConnection: true,
     timeoutMs,
-    signal,
+    abort: abortOf(options),
   });
   if (result.kind !== "answered") return undefined;
   if (result.status >= 200 && result.status < 300) return answerOf(result);

@@ -1,6 +1,7 @@
 import ky from "ky";
 import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
+import { abortOf } from "../late-abort.ts";
 import { instanceOf } from "./answered.ts";
 import { parseJson, readAtMost } from "./bounded-read.ts";
 import type { ExchangeResult } from "./exchange.ts";
@@ -60,7 +61,7 @@ export class ControlClient {
         headers: address.headers,
         ownConnection: true,
         timeoutMs: request.timeoutMs,
-        signal,
+        abort: abortOf(options),
       });
       if (outcome.kind !== "answered") throw new Error("no answer");
       const bounds = { maxBytes: MAX_DOCUMENT_BYTES, limitMs: request.timeoutMs, clock: this.#clock };

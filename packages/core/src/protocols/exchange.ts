@@ -2,6 +2,7 @@ import type { Dispatcher } from "undici";
 import type { Clock } from "../contracts/clock.ts";
 import type { ByteStream } from "../contracts/common.ts";
 import { GatewayError } from "../errors.ts";
+import type { AbortSource } from "../late-abort.ts";
 import { AnswerBody, brokeOff } from "./answer-body.ts";
 import type { PayloadStream } from "./payload-stream.ts";
 
@@ -24,7 +25,7 @@ export interface ExchangeRequest {
   readonly ownConnection: boolean;
   /** Until the answer's headers. */
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly abort?: AbortSource | undefined;
   /** Called on a connection that is there, right before the request line is written. */
   readonly onSend?: (() => void) | undefined;
 }
@@ -63,7 +64,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** What ends it, when we do. */
   #ending: { readonly reason: unknown } | undefined;
   readonly #cancelTimer: () => void;
-  readonly #onAbort = (): void => this.end(this.#request.signal?.reason);
+  readonly #stopListening: (() => void) | undefined;
 
   constructor(
     request: ExchangeRequest,
@@ -83,7 +84,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#settle(this.#isSent ? { kind: "broken", reason: "timeout" } : { kind: "unsent" });
       this.end(new Error("time limit"));
     });
-    request.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#stopListening = request.abort?.onAbort(() => this.end(request.abort?.reason));
   }
 
   /** Closes the connection. The promise rejects with `reason`, or the body that is being read throws it. */
@@ -108,7 +109,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.end(error);
       throw error;
     }
-    // onSend may have aborted the signal.
+    // onSend may have stopped it.
     if (this.#ending !== undefined) throw new Error("ended before it was sent");
     this.#controller = controller;
     this.#isSent = true;
@@ -156,7 +157,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#cancelTimer();
-    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopListening?.();
     this.#payload?.destroy();
     this.#onEnd(this);
   }

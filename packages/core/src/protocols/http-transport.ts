@@ -53,10 +53,10 @@ export class HttpTransport {
 
   /** Sends it. A payload stream has been read to its end or let go of when the answer is over. */
   async send(request: ExchangeRequest): Promise<ExchangeResult> {
-    const { payload, signal } = request;
-    if (this.#closing !== undefined || signal?.aborted) {
+    const { payload, abort } = request;
+    if (this.#closing !== undefined || abort?.aborted) {
       if (payload !== undefined) discardPayload(payload);
-      signal?.throwIfAborted();
+      if (abort?.aborted) throw abort.reason;
       throw closed();
     }
     const sizeBytes = Number.isSafeInteger(request.sizeBytes) ? request.sizeBytes : undefined;

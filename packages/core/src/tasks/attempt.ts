@@ -5,6 +5,7 @@ import type { ExchangeOutcome, Grant, Settlement } from "../contracts/ledger.ts"
 import type { ObjectStore } from "../contracts/object-store.ts";
 import type { OperationSpec, ServerProtocol } from "../contracts/server-protocol.ts";
 import type { TaskRecord } from "../contracts/task.ts";
+import { LateAbort } from "../late-abort.ts";
 import type { KnownServer } from "../routing/server-directory.ts";
 
 /** Why an attempt is told to stop what it does. */
@@ -45,7 +46,8 @@ export type Observation =
 export class Attempt {
   readonly grant: Grant;
   readonly task: TaskRecord;
-  readonly #controller = new AbortController();
+  /** Stops the call under way. */
+  readonly abort: LateAbort = new LateAbort();
   /** When the hold ends unless renewed, by the monotonic clock, counted from before the request was sent. */
   leaseEndsMs: number;
   renewedAtMs: number;
@@ -86,10 +88,6 @@ export class Attempt {
     return this.grant.attempt;
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
   get isLost(): boolean {
     return this.stopReason === "lease";
   }
@@ -97,7 +95,7 @@ export class Attempt {
   /** Stops the call under way. The first reason stands, but a lost lease overrides all. */
   stop(reason: StopReason): void {
     if (this.stopReason === undefined || reason === "lease") this.stopReason = reason;
-    this.#controller.abort(new Error(`attempt stopped: ${reason}`));
+    this.abort.abort(new Error(`attempt stopped: ${reason}`));
     this.nudge();
   }
 

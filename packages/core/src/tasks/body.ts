@@ -1,4 +1,4 @@
-import type { ByteStream } from "../contracts/common.ts";
+import type { ByteStream, OperationOptions } from "../contracts/common.ts";
 import type { ObjectStore } from "../contracts/object-store.ts";
 import type { BodyRef } from "../contracts/task.ts";
 
@@ -12,7 +12,8 @@ export interface StoreBodyOptions {
   readonly inlineBytes: number;
   /** Throws from within the stream once more than this has come. */
   readonly tooLarge?: { readonly maxBytes: number; readonly error: () => Error } | undefined;
-  readonly signal?: AbortSignal | undefined;
+  /** For the store. */
+  readonly operation?: OperationOptions | undefined;
 }
 
 /**
@@ -20,7 +21,7 @@ export interface StoreBodyOptions {
  * than the inline size and one chunk is held.
  */
 export async function storeBody(body: ByteStream, options: StoreBodyOptions): Promise<StoredBody> {
-  const { objects, key, inlineBytes, tooLarge, signal } = options;
+  const { objects, key, inlineBytes, tooLarge, operation } = options;
   const iterator = body[Symbol.asyncIterator]();
   const head: Uint8Array[] = [];
   let sizeBytes = 0;
@@ -40,7 +41,7 @@ export async function storeBody(body: ByteStream, options: StoreBodyOptions): Pr
       sizeBytes += bytes;
       checkSize();
     });
-    const stat = await objects.put(key, counted, { signal });
+    const stat = await objects.put(key, counted, operation);
     return { sizeBytes: stat.sizeBytes, key };
   } catch (error) {
     await iterator.return?.().catch(() => {});

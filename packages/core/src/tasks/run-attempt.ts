@@ -104,7 +104,7 @@ async function call(
     const outcome = await host.checkpoint(
       "runner.call",
       orAborted(
-        attempt.signal,
+        attempt.abort,
         protocol.call(
           {
             server,
@@ -120,7 +120,7 @@ async function call(
               attempt.isSent = true;
             },
           },
-          { signal: attempt.signal },
+          attempt.abort.options(),
         ),
       ),
     );
@@ -192,9 +192,9 @@ async function keepAnswer(
       objects: host.objects,
       key: resultKey(attempt),
       inlineBytes: host.inlineBytes,
-      signal: attempt.signal,
+      operation: attempt.abort.options(),
     };
-    const storing = orAborted(attempt.signal, storeBody(answer.body, options));
+    const storing = orAborted(attempt.abort, storeBody(answer.body, options));
     const stored = await host.checkpoint("runner.answer", storing);
     result = { ...stored, contentType, disposition, status };
   } catch (cause) {

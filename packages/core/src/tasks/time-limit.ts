@@ -1,5 +1,6 @@
 import type { Clock } from "../contracts/clock.ts";
 import { GatewayError } from "../errors.ts";
+import type { AbortSource } from "../late-abort.ts";
 
 /**
  * Waits for a store at most `timeoutMs`, whether or not it heeds its signal; then rejects `STORE_UNAVAILABLE`. The
@@ -40,12 +41,20 @@ export function inTime<T>(
   });
 }
 
-/** Follows `promise`, but rejects with `signal.reason` as soon as that is aborted, whether or not the work heeds it. */
-export function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+/** Follows `promise`, but rejects with the reason as soon as `abort` is, whether or not the work heeds it. */
+export function orAborted<T>(abort: AbortSource, promise: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    if (abort.aborted) reject(abort.reason);
+    const stopListening = abort.onAbort(() => reject(abort.reason));
+    promise.then(
+      (value) => {
+        stopListening();
+        resolve(value);
+      },
+      (error: unknown) => {
+        stopListening();
+        reject(error);
+      },
+    );
   });
 }

@@ -8,13 +8,18 @@ import { find, keepResult, releaseHold, type StoredTask, update } from "./task-t
 const SUCCEED = `
 UPDATE tasks SET state = ${TASK_STATES.indexOf("succeeded")}, holder = NULL, lease_at = NULL, recovering = 0, finished_at = ?,
   ended_by = 1, result = ?, error = NULL
-WHERE id = ? AND attempt = ? AND holder IS NOT NULL RETURNING seq, server`;
+WHERE id = ? AND attempt = ? AND holder IS NOT NULL`;
+const KEEP_RESULT = `
+INSERT OR REPLACE INTO results (seq, bytes) SELECT seq, coalesce(?, x'') FROM tasks WHERE id = ?`;
+const RELEASE =
+  "DELETE FROM holds WHERE id = ? AND server = (SELECT server FROM tasks WHERE tasks.id = holds.id)";
 const RENEW = `
 UPDATE tasks SET lease_at = ?, sent_at = coalesce(sent_at, ?) WHERE id = ? AND attempt = ? AND holder IS NOT NULL
 RETURNING cancel_at`;
 
 export function settleAll(session: Session, items: readonly WireSettlement[]): WireOutcome[] {
-  return items.map((item) => guardItem(session, () => settleOne(session, item), toWireError));
+  const hasHolds = items.length > 0 && session.db.sql("SELECT 1 FROM holds LIMIT 1").get([]) !== undefined;
+  return items.map((item) => guardItem(session, () => settleOne(session, item, hasHolds), toWireError));
 }
 
 export function renewAll(
@@ -25,13 +30,14 @@ export function renewAll(
   return items.map((item) => guardItem(session, () => renewOne(session, item, leaseMs), toWireError));
 }
 
-function settleOne(session: Session, wire: WireSettlement): WireOutcome {
+function settleOne(session: Session, wire: WireSettlement, hasHolds: boolean): WireOutcome {
   const { item, result, body } = wire;
   if (item.kind === "succeeded" && result !== undefined) {
-    const row = session.db.sql(SUCCEED).get([session.nowMs, result, item.id, item.attempt]);
-    if (row !== undefined) {
-      if (body !== undefined) keepResult(session, row[0] as number, bytesAt(session, body));
-      if (item.releaseHold && row[1] !== null) releaseHold(session, row[1] as string, item.id);
+    const { db, nowMs } = session;
+    // Asking for the row with `RETURNING` would add half of what the writing costs.
+    if (db.sql(SUCCEED).run([nowMs, result, item.id, item.attempt]).changes > 0) {
+      if (body !== undefined) db.sql(KEEP_RESULT).run([bytesAt(session, body), item.id]);
+      if (item.releaseHold && hasHolds) db.sql(RELEASE).run([item.id]);
       return 0;
     }
   }
