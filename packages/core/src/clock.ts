@@ -13,6 +13,10 @@ export const systemClock: Clock = {
   soon(callback) {
     setImmediate(callback);
   },
+  hold() {
+    const timer = setInterval(() => {}, 2_147_483_647);
+    return () => clearInterval(timer);
+  },
 };
 
 /** Resolves after `delayMs`; rejects with `signal.reason` when aborted before. */

@@ -11,4 +11,6 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void;
   /** Calls `callback` once what goes on now has been done, before any timer. Default: `after(0, callback)`. */
   soon?(callback: () => void): void;
+  /** Keeps the process alive, which no timer of `after` does, until the function returned is called. */
+  hold?(): () => void;
 }

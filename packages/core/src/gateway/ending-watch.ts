@@ -46,6 +46,8 @@ export class EndingWatch {
   #recentBytes = 0;
   #isReading = false;
   #cancelPoll: (() => void) | undefined;
+  /** While somebody waits, the process has something to live for, whatever its servers are. */
+  #letGo: (() => void) | undefined;
 
   constructor(options: EndingWatchOptions) {
     this.#options = options;
@@ -96,6 +98,9 @@ export class EndingWatch {
         const waiters = this.#waiters.get(id);
         waiters?.delete(waiter);
         if (waiters?.size === 0) this.#waiters.delete(id);
+        if (this.#waiters.size > 0) return;
+        this.#letGo?.();
+        this.#letGo = undefined;
       };
       const waiter: Waiter = {
         resolve: (task) => {
@@ -116,6 +121,7 @@ export class EndingWatch {
       const waiters = this.#waiters.get(id);
       if (waiters === undefined) this.#waiters.set(id, new Set([waiter]));
       else waiters.add(waiter);
+      this.#letGo ??= this.#options.clock.hold?.();
       if (!this.#fresh.has(id)) this.#due.add(id);
       void this.#read();
       this.#schedulePoll();
