@@ -27,6 +27,12 @@ function projectsIn(folder: string): TestProjectInlineConfiguration[] {
     }));
 }
 
+/** What holds for the repository as a whole: its documents. */
+const repository: TestProjectInlineConfiguration = {
+  root: fileURLToPath(new URL("test", import.meta.url)),
+  test: { name: "repository", include: ["**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },
+};
+
 export default defineConfig({
-  test: { projects: [...projectsIn("packages"), ...projectsIn("examples")] },
+  test: { projects: [...projectsIn("packages"), ...projectsIn("examples"), repository] },
 });

@@ -72,6 +72,7 @@ export interface GatewayOptions {
 
 /** Work to be done. */
 export interface SubmitRequest {
+  /** The name of a known model. */
   readonly model: string;
   /** The named operation: `process`, `redact`, … */
   readonly operation: string;
@@ -83,6 +84,7 @@ export interface SubmitRequest {
   readonly query?: string | undefined;
   /** 0 (background) to 10 (urgent). Default 5. */
   readonly priority?: number | undefined;
+  /** The user or key that it belongs to. Default: nobody in particular. */
   readonly owner?: string | undefined;
   /** Where it came from, for people. */
   readonly source?: string | undefined;

@@ -10,8 +10,11 @@ export interface RequestBody {
 
 /** What a route knows of a request, whatever host it came through. */
 export interface RequestView {
+  readonly method: string;
   /** The query string as it came, without the question mark. */
   readonly query: string;
+  /** What the host took off the front of the path, such as `/gateway`; empty when nothing. */
+  readonly mountPath: string;
   readonly clientAddress: string | undefined;
   readonly body: RequestBody;
   /** By its lower-case name. */
@@ -28,6 +31,8 @@ export interface ResponseView {
   readonly body: string | Uint8Array | ByteStream;
   /** Size of a stream, where it is known. */
   readonly sizeBytes?: number | undefined;
+  /** Of an error: the body for callers that accept `application/problem+json`. */
+  readonly problem?: string | undefined;
 }
 
 /** One route. `params` are the decoded parts of the path that its pattern names, in order. */
@@ -36,10 +41,32 @@ export type Route = (request: RequestView, params: readonly string[]) => Promise
 /** A path and what answers it, by method. A part that begins with a colon is a parameter. */
 export interface RoutePattern {
   readonly path: string;
-  readonly methods: Readonly<Partial<Record<"GET" | "POST" | "DELETE", Route>>>;
+  readonly methods: Readonly<Partial<Record<"GET" | "POST" | "PATCH" | "DELETE", Route>>>;
+}
+
+/** Thrown where a request turns out to be one that is refused, from however deep inside the reading of its body. */
+export class Refused extends Error {
+  override readonly name: string = "Refused";
+  readonly answer: ResponseView;
+
+  constructor(answer: ResponseView) {
+    super(`refused with status ${answer.status}`);
+    this.answer = answer;
+  }
 }
 
 /** What reading a body throws when the client hung up before it was complete. Nobody is left to be answered. */
 export class ClientGone extends Error {
   override readonly name: string = "ClientGone";
+}
+
+/** What reading a body throws when something before the gateway has read it. */
+export class BodyTaken extends Error {
+  override readonly name: string = "BodyTaken";
+
+  constructor() {
+    super(
+      "the body of the request was read before it reached the gateway; mount the gateway before body parsers such as express.json()",
+    );
+  }
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from "@modelgate/core";
+import type { Metrics } from "./metrics/create-metrics.ts";
 
 export interface HttpOptions {
   /** Where the API is mounted, such as `/gateway`. Default: at the root. */
@@ -11,11 +12,19 @@ export interface HttpOptions {
   readonly maxWaitMs?: number | undefined;
   /** How long `GET /models/?verbose=true` waits for what servers say of themselves. Default 2,000. */
   readonly infoTimeoutMs?: number | undefined;
+  /** Who sends it in `X-Modelgate-Key` may list tasks; 16 to 255 visible ASCII characters. Default: nobody may. */
+  readonly adminKey?: string | undefined;
+  /** Counts requests, and is served at `/metrics`; made by `createMetrics`. Default: there is no such route. */
+  readonly metrics?: Metrics | undefined;
   /** Told of every error that is not the caller's. It must not throw, and must not log the message of unknown errors. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-export type ResolvedHttpOptions = { readonly [Name in keyof HttpOptions]-?: NonNullable<HttpOptions[Name]> };
+type Optional = "adminKey" | "metrics";
+
+export type ResolvedHttpOptions = {
+  readonly [Name in Exclude<keyof HttpOptions, Optional>]-?: NonNullable<HttpOptions[Name]>;
+} & Pick<HttpOptions, Optional>;
 
 export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
   const resolved: ResolvedHttpOptions = {
@@ -24,6 +33,8 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
     maxBodyBytes: options.maxBodyBytes ?? 4 * 1024 ** 3,
     maxWaitMs: options.maxWaitMs ?? 300_000,
     infoTimeoutMs: options.infoTimeoutMs ?? 2_000,
+    adminKey: options.adminKey,
+    metrics: options.metrics,
     onError: options.onError ?? (() => {}),
   };
   for (const field of ["inlineBytes", "maxBodyBytes", "maxWaitMs", "infoTimeoutMs"] as const) {
@@ -33,6 +44,11 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
   }
   if (resolved.basePath !== "" && !/^(\/[\w.~-]+)+$/.test(resolved.basePath)) {
     throw invalidOption("basePath", resolved.basePath, 'give a path such as "/gateway"');
+  }
+  if (resolved.adminKey !== undefined && !/^[\x21-\x7e]{16,255}$/.test(resolved.adminKey)) {
+    throw new GatewayError("INVALID_OPTIONS", "adminKey must be 16 to 255 visible ASCII characters", {
+      details: { field: "adminKey" },
+    });
   }
   return Object.freeze(resolved);
 }

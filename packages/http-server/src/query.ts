@@ -24,6 +24,20 @@ export function takeParameter(
   return value === undefined ? { value, rest: query } : { value, rest: others.join("&") };
 }
 
+/** Every parameter with its values in order. */
+export function readParameters(query: string): ReadonlyMap<string, readonly string[]> {
+  const parameters = new Map<string, string[]>();
+  for (const pair of query === "" ? [] : query.split("&")) {
+    const name = nameOf(pair);
+    const at = pair.indexOf("=");
+    const value = at === -1 ? "" : decode(pair.slice(at + 1));
+    const values = parameters.get(name);
+    if (values === undefined) parameters.set(name, [value]);
+    else values.push(value);
+  }
+  return parameters;
+}
+
 const TRUE_FORMS = new Set(["true", "t", "yes", "y", "on", "1"]);
 const FALSE_FORMS = new Set(["false", "f", "no", "n", "off", "0"]);
 

@@ -1,6 +1,6 @@
 import { GatewayError, type GatewayErrorCode } from "@modelgate/core";
-import { invalid, json } from "./answers.ts";
-import type { ResponseView } from "./exchange.ts";
+import { type Issue, invalid, problem } from "./answers.ts";
+import { BodyTaken, ClientGone, Refused, type ResponseView } from "./exchange.ts";
 
 /** What each code is in HTTP. */
 export const STATUS_OF: Readonly<Record<GatewayErrorCode, number>> = {
@@ -57,33 +57,48 @@ const SENTENCE_OF: Readonly<Record<number, string>> = {
 
 /** What a caller is told of something that a route threw. */
 export function answerToError(error: unknown): ResponseView {
-  if (!GatewayError.is(error)) return json(500, { detail: SENTENCE_OF[500] });
-  if (error.code === "INVALID_REQUEST") return invalidRequest(error);
-  const status = STATUS_OF[error.code];
-  if (status === 500) return json(500, { detail: SENTENCE_OF[500] });
-  return json(
-    status,
-    { detail: SENTENCE_OF[status] ?? error.message, code: error.code },
-    retryAfter(error, status),
-  );
+  if (error instanceof Refused) return error.answer;
+  // Nobody reads it; it keeps what clients do out of the count of our own failures.
+  if (error instanceof ClientGone) return problem(499, "The client hung up.");
+  // Only whoever mounted the gateway can mend this, and they look at the answer first.
+  if (error instanceof BodyTaken) return problem(500, error.message);
+  if (!GatewayError.is(error)) return problem(500, SENTENCE_OF[500]);
+  const { code } = error;
+  if (code === "INVALID_REQUEST") return invalid([issueOf(error, "value_error")]);
+  if (code === "IDEMPOTENCY_MISMATCH") {
+    return problem(422, [issueOf(error, "idempotency_mismatch")], { code });
+  }
+  const status = STATUS_OF[code];
+  if (status === 500) return problem(500, SENTENCE_OF[500]);
+  const headers = retryAfter(error, status);
+  return problem(status, SENTENCE_OF[status] ?? error.message, { code, headers });
 }
 
 /** Whether an error is one that whoever runs the gateway wants to know of. */
 export function isFault(error: unknown): boolean {
+  if (error instanceof ClientGone || error instanceof Refused) return false;
   if (!GatewayError.is(error)) return true;
   return STATUS_OF[error.code] === 500 || error.code.startsWith("STORE_");
 }
 
-function invalidRequest(error: GatewayError): ResponseView {
+/** Where in a request the fields are that the gateway names. */
+const PLACES: Readonly<Record<string, readonly string[]>> = {
+  model: ["path", "model"],
+  operation: ["path", "task"],
+  query: ["query"],
+  priority: ["query", "priority"],
+  idempotencyKey: ["header", "idempotency-key"],
+};
+
+function issueOf(error: GatewayError, type: string): Issue {
   const field = error.details["field"];
-  const loc = typeof field === "string" ? ["body", field] : ["body"];
-  return invalid([{ type: "value_error", loc, msg: error.message, input: null }]);
+  const loc = typeof field === "string" ? (PLACES[field] ?? ["body", field]) : ["body"];
+  return { type, loc, msg: error.message, input: null };
 }
 
 function retryAfter(error: GatewayError, status: number): Record<string, string> {
-  const fallback = RETRY_AFTER_SECONDS[status];
-  if (fallback === undefined) return {};
   const askedMs = error.details["retryAfterMs"];
-  const seconds = typeof askedMs === "number" ? Math.max(1, Math.ceil(askedMs / 1000)) : fallback;
-  return { "retry-after": String(seconds) };
+  if (typeof askedMs === "number") return { "retry-after": String(Math.max(1, Math.ceil(askedMs / 1000))) };
+  const seconds = RETRY_AFTER_SECONDS[status];
+  return seconds === undefined ? {} : { "retry-after": String(seconds) };
 }

@@ -16,18 +16,26 @@ export async function takeBody(
   return withRest(begun, chunks);
 }
 
-async function* withRest(
+/** No generator: one that is let go before it has begun would not let go of `chunks`. */
+function withRest(
   begun: Uint8Array[],
   chunks: AsyncIterator<Uint8Array, unknown>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* begun.splice(0);
-    for (;;) {
+): AsyncIterableIterator<Uint8Array, undefined> {
+  const over = { done: true, value: undefined } as const;
+  return {
+    async next() {
+      const first = begun.shift();
+      if (first !== undefined) return { done: false, value: first };
       const next = await chunks.next();
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    await chunks.return?.();
-  }
+      return next.done === true ? over : next;
+    },
+    async return() {
+      begun.length = 0;
+      await chunks.return?.();
+      return over;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Gateway, TaskRecord } from "@modelgate/core";
 import { afterEach, describe, expect, it } from "vitest";
@@ -30,6 +31,17 @@ describe("serveHttp", () => {
       code: "INVALID_OPTIONS",
       details: { field: "port" },
     });
+  });
+
+  it("does not wait for a connection that nothing ever came over", async () => {
+    const { port, close } = await opened();
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    const closed = once(socket, "close");
+    const startedMs = performance.now();
+    await close();
+    await closed;
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
   });
 
   it("answers what has begun, on a connection that it then closes, and takes nothing new", async () => {

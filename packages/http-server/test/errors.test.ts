@@ -48,7 +48,12 @@ describe.each(HOSTS)("errors over $host", ({ open }) => {
       await call(url, "/models/nlp/tasks/process", submit),
     ]) {
       expect(answer.status).toBe(500);
-      expect(answer.json).toEqual({ detail: "Internal Server Error" });
+      expect(answer.json).toEqual({
+        detail: "Internal Server Error",
+        type: "urn:modelgate:error:internal-server-error",
+        title: "Internal Server Error",
+        status: 500,
+      });
     }
     expect(seen).toEqual([error, error, error]);
   });
@@ -60,7 +65,13 @@ describe.each(HOSTS)("errors over $host", ({ open }) => {
     const answer = await call(url, "/models/nlp/tasks/process", submit);
     expect(answer.status).toBe(429);
     expect(answer.headers["retry-after"]).toBe("3");
-    expect(answer.json).toEqual({ detail: "too much waits", code: "QUEUE_FULL" });
+    expect(answer.json).toEqual({
+      detail: "too much waits",
+      type: "urn:modelgate:error:queue-full",
+      title: "Queue full",
+      status: 429,
+      code: "QUEUE_FULL",
+    });
   });
 
   it.each(["STOPPING", "STORE_UNAVAILABLE"] as const)("answers %s with 503 and Retry-After", async (code) => {
@@ -78,7 +89,11 @@ describe.each(HOSTS)("errors over $host", ({ open }) => {
     const answer = await call(url, "/models/nlp/tasks/process", submit);
     expect(answer.status).toBe(422);
     expect(answer.json).toEqual({
-      detail: [{ type: "value_error", loc: ["body", "query"], msg: "query is too long", input: null }],
+      detail: [{ type: "value_error", loc: ["query"], msg: "query is too long", input: null }],
+      type: "urn:modelgate:error:invalid-request",
+      title: "Invalid request",
+      status: 422,
+      code: "INVALID_REQUEST",
     });
   });
 });

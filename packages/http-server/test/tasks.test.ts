@@ -180,7 +180,7 @@ describe.each(HOSTS)("tasks over $host", ({ open }) => {
     });
     const answer = await call(url, "/tasks/task-1?download=true");
     expect(answer.status).toBe(410);
-    expect(answer.json).toEqual({ detail: "it was forgotten on time", code: "RESULT_EXPIRED" });
+    expect(answer.json).toMatchObject({ detail: "it was forgotten on time", code: "RESULT_EXPIRED" });
     expect((await call(url, "/tasks/task-1?detail=true")).json.result).toBeNull();
   });
 

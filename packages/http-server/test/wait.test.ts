@@ -72,7 +72,10 @@ describe.each(HOSTS)("Prefer: wait over $host", ({ open }) => {
     const answer = await submit(url, "a text", "wait=10");
     expect(answer.status).toBe(502);
     expect(answer.headers).toMatchObject({ "x-task-status": "failed", "preference-applied": "wait=10" });
-    expect(answer.json).toEqual({ detail: error.message, uuid: "task-1", status: "failed", error });
+    expect(answer.json).toMatchObject({
+      ...{ detail: error.message, uuid: "task-1", status: "failed", error },
+      ...{ code: "NO_SERVER", type: "urn:modelgate:error:no-server", title: "No server" },
+    });
   });
 
   it("does not take a status for the server's that no error has", async () => {
@@ -96,7 +99,7 @@ describe.each(HOSTS)("Prefer: wait over $host", ({ open }) => {
     const [task] = (await gateway.list()).items;
     await gateway.cancel(task?.id ?? "");
     expect((await answer).status).toBe(409);
-    expect((await answer).json).toEqual({
+    expect((await answer).json).toMatchObject({
       detail: "The task was cancelled.",
       uuid: task?.id,
       status: "cancelled",

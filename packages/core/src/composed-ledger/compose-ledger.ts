@@ -15,6 +15,7 @@ import { queueEntryOf } from "./queue-entry.ts";
 import { reconcileQueue } from "./reconcile-queue.ts";
 
 export interface ComposeLedgerOptions {
+  /** Default: the host's time. */
   readonly clock?: Clock | undefined;
   /** For simulations. */
   readonly checkpoint?: Checkpoint | undefined;

@@ -220,7 +220,9 @@ export interface TaskFilter {
 }
 
 export interface ListRequest {
+  /** All of it must hold: `states`, `model`, `operation`, `owner`, `createdFromMs`, `createdBeforeMs`. Default: all tasks. */
   readonly filter?: TaskFilter | undefined;
+  /** The `nextCursor` of the page before. */
   readonly cursor?: string | undefined;
   /** 1 to 1000; 100 by default. */
   readonly limit?: number | undefined;

@@ -11,6 +11,7 @@ import { invalid, parseStaticServers, type ServerEntry, type StaticServer } from
 
 /** All durations in milliseconds. */
 export interface StaticDiscoveryOptions {
+  /** The list to begin with. */
   readonly servers: readonly StaticServer[];
   /** How to find out whether a server is ready: the protocols by name, or a function for all. */
   readonly probe: ServerProbe | ReadonlyMap<string, Pick<ServerProtocol, "probe">>;

@@ -7,7 +7,7 @@ import { GatewayError } from "../errors.ts";
 import type { SubmitRequest } from "../gateway-api.ts";
 import type { ServerDirectory } from "../routing/server-directory.ts";
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from "../scheduler/rank.ts";
-import { type StoredBody, storeBody } from "../tasks/body.ts";
+import { discardBody, type StoredBody, storeBody } from "../tasks/body.ts";
 import { inTime, withinTime } from "../tasks/time-limit.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { OpenKeys, RequestDigest, requireKey } from "./request-digest.ts";
@@ -118,6 +118,9 @@ export class Intake {
         idempotency,
       };
     } catch (error) {
+      // A stream that was handed in is let go of, also when nobody came to read it.
+      const { payload } = request;
+      if (typeof payload === "object") discardBody(payload);
       if (GatewayError.is(error)) return error;
       throw error;
     }

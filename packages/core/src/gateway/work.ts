@@ -194,11 +194,16 @@ export class GatewayWork {
         else this.#tellEnding(attempt, item, endedAtMs);
         return;
       }
-      case "returned":
+      case "returned": {
         this.#emitter.emit("task:returned", { ...event, counts: item.counts, code: item.error?.code });
+        if (!item.counts) return;
         // Handing back for the last time ends the task; whoever waits for it looks.
-        if (item.counts) this.#tellEnded([attempt.id]);
+        const after = settle(attempt.task, item, endedAtMs ?? this.#options.clock.now()).changed;
+        if (after !== undefined && isTerminal(after.state))
+          this.#emitter.emit("task:ended", { ...event, state: after.state, code: after.error?.code });
+        this.#tellEnded([attempt.id]);
         return;
+      }
       default:
         return;
     }

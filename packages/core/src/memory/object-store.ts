@@ -8,6 +8,7 @@ import { collectBytes } from "./collect-bytes.ts";
 import { pageOfKeys } from "./page-of-keys.ts";
 
 export interface MemoryObjectStoreOptions {
+  /** Default: the host's time. */
   readonly clock?: Clock | undefined;
   /** Bytes of all objects; beyond it `put` rejects `STORE_FULL`. Default: no bound. */
   readonly maxBytes?: number | undefined;

@@ -35,11 +35,13 @@ export type MemoryHandler = (
 ) => MemoryAnswer | Promise<MemoryAnswer>;
 
 export interface MemoryProtocolOptions {
+  /** What does the work. */
   readonly handle: MemoryHandler;
   /** By name. Left out: not repeatable, not in the background, one minute. */
   readonly operations: Readonly<Record<string, Partial<OperationSpec>>>;
   /** As servers name it. Default `memory`. */
   readonly name?: string | undefined;
+  /** Default: the host's time. */
   readonly clock?: Clock | undefined;
   /** Which incarnation of the functions this is. Default: random. */
   readonly instance?: string | undefined;

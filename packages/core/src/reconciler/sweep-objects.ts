@@ -8,7 +8,9 @@ import { GatewayError } from "../errors.ts";
 import { isTerminal } from "../tasks/task-state.ts";
 
 export interface SweepObjectsOptions extends OperationOptions {
+  /** Whose rows name objects. */
   readonly ledger: Pick<Ledger, "get">;
+  /** What is searched. */
   readonly objects: Pick<ObjectStore, "list" | "delete">;
   /**
    * Younger objects are left alone: they are written before the row that names them. Default 24 h, at least one hour;
@@ -17,6 +19,7 @@ export interface SweepObjectsOptions extends OperationOptions {
   readonly minAgeMs?: number | undefined;
   /** Deletes nothing. Default `false`. */
   readonly dryRun?: boolean | undefined;
+  /** Default: the host's time. */
   readonly clock?: Clock | undefined;
   /** Each object that no row names, before it is deleted. */
   readonly onUnreferenced?: ((object: ObjectStat) => void) | undefined;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ByteStream } from "../../src/contracts/common.ts";
+import { GatewayError } from "../../src/errors.ts";
 import { createGateway } from "../../src/gateway.ts";
 import type { Gateway, GatewayOptions, SubmitRequest } from "../../src/gateway-api.ts";
 import { memoryDiscovery, memoryObjectStore, memoryProtocol } from "../../src/memory/index.ts";
@@ -126,6 +127,32 @@ describe("an idempotency key", () => {
     for (const key of ["a", "x".repeat(255), "two words", '"quoted"']) {
       expect((await gateway.submit(ask({ idempotencyKey: key }))).state).toBe("pending");
     }
+    await gateway.stop();
+  });
+});
+
+describe("a refused request", () => {
+  it("lets go of its stream", async () => {
+    const gateway = await open();
+    let returned = 0;
+    const payload = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: true as const, value: undefined }),
+        return: async () => {
+          returned += 1;
+          return { done: true as const, value: undefined };
+        },
+      }),
+    };
+    for (const parts of [
+      { model: "none" },
+      { operation: "none" },
+      { priority: 11 },
+      { idempotencyKey: "" },
+    ]) {
+      await expect(gateway.submit(ask({ payload, ...parts }))).rejects.toBeInstanceOf(GatewayError);
+    }
+    expect(returned).toBe(4);
     await gateway.stop();
   });
 });

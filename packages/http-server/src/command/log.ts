@@ -1,4 +1,4 @@
-import type { LogLevel } from "./settings-schema.ts";
+import type { LogLevel } from "./settings/settings.ts";
 
 type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 

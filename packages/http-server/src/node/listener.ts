@@ -1,48 +1,46 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { methodNotAllowed, notFound } from "../answers.ts";
+import { negotiated, problem } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
-import type { ResponseView, RoutePattern } from "../exchange.ts";
+import type { ResponseView } from "../exchange.ts";
 import { splitTarget } from "../query.ts";
-import { pathMatcher } from "./match-path.ts";
+import { createRouter, isUnknownPath } from "../router.ts";
+import { createRoutes } from "../routes/index.ts";
 import { NodeRequestView } from "./node-request.ts";
+import type { Passage } from "./passage.ts";
 import { sendResponse } from "./send-response.ts";
 
-export interface ListenerOptions {
-  /** Whether connections are to be closed after their answer. */
-  readonly isClosing: () => boolean;
-}
+/**
+ * Names and values together. Node leaves out what comes after so many without a word, and that may be the header by
+ * which a body is told from none.
+ */
+const MAX_RAW_HEADERS = 2_000;
+const tooManyHeaders = problem(431, `A request may have fewer than ${MAX_RAW_HEADERS / 2} headers.`, {
+  headers: { connection: "close" },
+});
 
-export type Listener = (incoming: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => void;
+export type Listener = (incoming: IncomingMessage, response: ServerResponse, passage: Passage) => void;
 
-/** The routes on node:http, without a `Request` and a `Response` in between. */
-export function nodeListener(
-  { options }: Pick<HttpContext, "options">,
-  routes: readonly RoutePattern[],
-  { isClosing }: ListenerOptions,
-): Listener {
-  const match = pathMatcher(routes, options.basePath);
+/** The routes on node:http, without a `Request` and a `Response` in between. `isClosing` ends connections. */
+export function nodeListener(context: HttpContext, isClosing: () => boolean): Listener {
+  const { basePath, metrics, onError } = context.options;
+  const find = createRouter(createRoutes(context), basePath);
 
-  function answer(
-    incoming: IncomingMessage,
-    response: ServerResponse,
-    awaitsContinue: boolean,
-  ): Promise<ResponseView> | ResponseView {
+  async function serve(incoming: IncomingMessage, response: ServerResponse, passage: Passage): Promise<void> {
     const { path, query } = splitTarget(originForm(incoming.url ?? "/"));
-    const found = match(path);
-    if (found === undefined) return notFound;
-    const { method } = incoming;
-    const route = found.pattern.methods[(method === "HEAD" ? "GET" : method) as "GET"];
-    if (route === undefined) return methodNotAllowed(Object.keys(found.pattern.methods));
-    return route(new NodeRequestView(incoming, response, query, awaitsContinue), found.params);
+    const found = find(incoming.method ?? "", path, query);
+    if (passage.next !== undefined && isUnknownPath(found)) return passage.next();
+    let view: ResponseView;
+    if (incoming.rawHeaders.length >= MAX_RAW_HEADERS) view = tooManyHeaders;
+    else if (found.route === undefined) {
+      metrics?.observe(undefined, incoming.method ?? "", found.refusal.status, 0);
+      view = negotiated(found.refusal, incoming.headers.accept);
+    } else view = await found.route(new NodeRequestView(incoming, response, query, passage), found.params);
+    await sendResponse(view, incoming, response, isClosing());
   }
 
-  return (incoming, response, awaitsContinue) => {
-    const done = async (): Promise<void> => {
-      const view = await answer(incoming, response, awaitsContinue);
-      await sendResponse(view, incoming, response, isClosing());
-    };
-    done().catch((error: unknown) => {
-      options.onError(error);
+  return (incoming, response, passage) => {
+    serve(incoming, response, passage).catch((error: unknown) => {
+      onError(error);
       response.destroy();
     });
   };

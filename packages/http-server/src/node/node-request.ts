@@ -1,19 +1,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ByteStream } from "@modelgate/core";
-import { ClientGone, type RequestBody, type RequestView } from "../exchange.ts";
+import { BodyTaken, ClientGone, type RequestBody, type RequestView } from "../exchange.ts";
 import { plainAddress } from "../plain-address.ts";
 import { takeBody } from "../take-body.ts";
+import type { Passage } from "./passage.ts";
 
-/** A request as node:http has it. `awaitsContinue` when the client holds its body back until it is asked for. */
+/** A request as node:http has it. */
 export class NodeRequestView implements RequestView, RequestBody {
   readonly query: string;
+  readonly mountPath: string;
   readonly announcedBytes: number | undefined;
   readonly #incoming: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #awaitsContinue: boolean;
 
-  constructor(incoming: IncomingMessage, response: ServerResponse, query: string, awaitsContinue: boolean) {
+  constructor(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    query: string,
+    { mountPath, awaitsContinue }: Pick<Passage, "mountPath" | "awaitsContinue">,
+  ) {
     this.query = query;
+    this.mountPath = mountPath;
     this.announcedBytes = announcedBytes(incoming);
     this.#incoming = incoming;
     this.#response = response;
@@ -22,6 +30,10 @@ export class NodeRequestView implements RequestView, RequestBody {
 
   get body(): RequestBody {
     return this;
+  }
+
+  get method(): string {
+    return this.#incoming.method ?? "";
   }
 
   get clientAddress(): string | undefined {
@@ -42,6 +54,7 @@ export class NodeRequestView implements RequestView, RequestBody {
 
   async take(wholeBytes: number): Promise<Uint8Array | ByteStream> {
     if (this.announcedBytes === 0) return new Uint8Array();
+    if (this.#incoming.readableDidRead) throw new BodyTaken();
     if (this.#awaitsContinue) this.#response.writeContinue();
     if (this.announcedBytes !== undefined && this.announcedBytes <= wholeBytes) {
       return readWhole(this.#incoming);

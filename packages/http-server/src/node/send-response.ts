@@ -21,13 +21,17 @@ export async function sendResponse(
     if (!isWhole) await letGo(body);
     return;
   }
-  const lingers = stillSends(incoming);
+  const lingers = stillSends(incoming, isLast || !response.shouldKeepAlive);
   const headers: OutgoingHttpHeaders = { ...view.headers };
   if (isLast || lingers) headers["connection"] = "close";
+  // What it would be for the whole, a 304 need not say, and for anything else it must not.
+  if (view.status === 304) return void response.writeHead(304, headers).end();
   if (isWhole) headers["content-length"] = Buffer.byteLength(body);
   else if (view.sizeBytes !== undefined) headers["content-length"] = view.sizeBytes;
   response.writeHead(view.status, headers);
   if (lingers) return sendAndLinger(view, incoming, response);
+  // What is left of a refused request stands before the next one.
+  if (!incoming.complete) incoming.resume();
   if (isWhole) response.end(body);
   else if (incoming.method === "HEAD") {
     response.end();
@@ -35,10 +39,11 @@ export async function sendResponse(
   } else if (await stream(body, response)) response.end();
 }
 
-function stillSends(incoming: IncomingMessage): boolean {
+/** Whether the client sends more than is worth dropping, or anything at all on a connection that is to be closed. */
+function stillSends(incoming: IncomingMessage, closes: boolean): boolean {
   if (incoming.complete || incoming.destroyed) return false;
   const { "content-length": length, "transfer-encoding": encoding } = incoming.headers;
-  return encoding !== undefined || Number(length ?? 0) > MAX_DROPPED_BYTES;
+  return encoding !== undefined || Number(length ?? 0) > (closes ? 0 : MAX_DROPPED_BYTES);
 }
 
 /** Closing right after the answer would reset the connection under a client that has not read it yet. */
@@ -47,6 +52,8 @@ async function sendAndLinger(
   incoming: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  // A write of nothing, as every one of an answer to HEAD, would not send the head either.
+  response.flushHeaders();
   if (typeof body === "string" || body instanceof Uint8Array) response.write(body);
   else if (!(await stream(body, response))) return;
   await new Promise<void>((resolve) => {

@@ -1,5 +1,5 @@
 import { GatewayError, type ServerAnswer } from "@modelgate/core";
-import { detail, invalid, jsonText } from "../answers.ts";
+import { invalid, jsonText, problem } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
 import type { ResponseView, Route } from "../exchange.ts";
 import { headerValue } from "../header-value.ts";
@@ -53,9 +53,9 @@ async function infoAnswer(name: string, answer: ServerAnswer): Promise<ResponseV
   }
   await discard(answer.body);
   if (status === 404) {
-    return detail(404, `Model '${name}' not found. You can list all available models at /models`);
+    return problem(404, `Model '${name}' not found. You can list all available models at /models`);
   }
-  return detail(500, `The server of model '${name}' answered its /info with status ${status}.`);
+  return problem(500, `The server of model '${name}' answered its /info with status ${status}.`);
 }
 
 /** A running model as JSON text. */

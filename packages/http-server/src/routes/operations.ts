@@ -1,35 +1,45 @@
-import type { Gateway } from "@modelgate/core";
+import type { Gateway, OperationInfo } from "@modelgate/core";
+import { problem } from "../answers.ts";
+import type { ResponseView } from "../exchange.ts";
 
-/** The names that callers know and the media type of each, in the order in which they are listed. */
-const EXPECTED_TYPES: ReadonlyMap<string, string> = new Map([
-  ["info", "application/json"],
-  ["process", "text/plain"],
-  ["process_jsonl", "application/x-ndjson"],
-  ["process_bulk", "application/json"],
-  ["process_bulk_file", "multipart/form-data"],
-  ["redact", "text/plain"],
-  ["redact_with_encryption", "application/json"],
-  ["preview", "text/plain"],
-  ["preview_trainer_export", "multipart/form-data"],
-  ["train_supervised", "multipart/form-data"],
-  ["train_unsupervised", "multipart/form-data"],
-  ["train_unsupervised_with_hf_hub_dataset", "multipart/form-data"],
-  ["train_metacat", "multipart/form-data"],
-  ["evaluate", "multipart/form-data"],
-  ["sanity-check", "multipart/form-data"],
-  ["iaa-scores", "multipart/form-data"],
-  ["concat_trainer_exports", "multipart/form-data"],
-  ["annotation-stats", "multipart/form-data"],
-]);
+/** The order in which callers know the names, which is the order in which they are listed. */
+const KNOWN_NAMES = [
+  "info",
+  "process",
+  "process_jsonl",
+  "process_bulk",
+  "process_bulk_file",
+  "redact",
+  "redact_with_encryption",
+  "preview",
+  "preview_trainer_export",
+  "train_supervised",
+  "train_unsupervised",
+  "train_unsupervised_with_hf_hub_dataset",
+  "train_metacat",
+  "evaluate",
+  "sanity-check",
+  "iaa-scores",
+  "concat_trainer_exports",
+  "annotation-stats",
+];
 
-/** What a task of this name must carry; `undefined` where any type will do. */
-export function expectedType(operation: string): string | undefined {
-  return EXPECTED_TYPES.get(operation);
+/** What a task must come as; `undefined` where any type will do. */
+export function expectedType({ name, contentType }: OperationInfo): string | undefined {
+  // It takes no body, and callers announce JSON all the same.
+  return name === "info" ? "application/json" : contentType;
 }
 
 /** What can be submitted, the names that callers know first. */
-export function listOperations(gateway: Gateway): string[] {
+function listOperations(gateway: Gateway): string[] {
   const offered = gateway.operations();
-  const known = [...EXPECTED_TYPES.keys()].filter((name) => offered.includes(name));
-  return [...known, ...offered.filter((name) => !EXPECTED_TYPES.has(name))];
+  const known = KNOWN_NAMES.filter((name) => offered.has(name));
+  return [...known, ...[...offered.keys()].filter((name) => !KNOWN_NAMES.includes(name))];
+}
+
+export function taskNotFound(gateway: Gateway, operation: string): ResponseView {
+  const supported = listOperations(gateway).join(", ");
+  return problem(404, `Task '${operation}' not found. Supported tasks are: ${supported}`, {
+    code: "OPERATION_UNKNOWN",
+  });
 }

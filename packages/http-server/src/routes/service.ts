@@ -1,5 +1,5 @@
 import type { Health } from "@modelgate/core";
-import { json } from "../answers.ts";
+import { json, statefulProblem } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
 import type { ResponseView, Route } from "../exchange.ts";
 
@@ -25,5 +25,5 @@ function healthAnswer(health: Health): ResponseView {
   if (health.isHealthy) return json(200, { status: "healthy", components });
   // Some read the components at the top and some below `detail`, so they are in both places.
   const body = { status: "unhealthy", components };
-  return json(503, { ...body, detail: body });
+  return statefulProblem(503, { ...body, detail: body }, "health");
 }

@@ -1,32 +1,70 @@
-import { GatewayError, type TaskRecord } from "@modelgate/core";
-import { detail, invalid, json } from "../answers.ts";
+import { GatewayError } from "@modelgate/core";
+import { invalid, json } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
-import type { ResponseView, Route } from "../exchange.ts";
-import { pythonTime } from "../python-text.ts";
-import { readBooleans } from "../query.ts";
-import { resultAnswer, resultName } from "./result-answer.ts";
-
-const listRefused = detail(403, "Only admins can list tasks");
-
-export const listTasksRoute: Route = () => listRefused;
+import { Refused, type ResponseView, type Route } from "../exchange.ts";
+import { readJsonBody } from "../json-body.ts";
+import { checkPriority, readPriority } from "../priority.ts";
+import { readBooleans, takeParameter } from "../query.ts";
+import { downloadAnswer } from "./download.ts";
+import { modelNotAvailable } from "./model-texts.ts";
+import { detailForm, fullForm, shortForm, taskNotFound } from "./task-forms.ts";
 
 export function getTaskRoute({ gateway }: HttpContext): Route {
-  return async ({ query }, [id = ""]) => {
-    const { values, issues } = readBooleans(query, ["detail", "download"]);
+  return async (request, [id = ""]) => {
+    const { values, issues } = readBooleans(request.query, ["detail", "download"]);
     if (issues.length > 0) return invalid(issues);
     return orNotFound(id, async () => {
       if (values.download) {
-        const download = await downloadAnswer(gateway.result(id));
+        const download = await downloadAnswer(gateway, request, id);
         if (download !== undefined) return download;
       }
       const task = await gateway.get(id);
-      return json(200, values.detail ? taskDetail(task) : shortForm(task));
+      return json(200, values.detail ? detailForm(task) : shortForm(task));
     });
   };
 }
 
 export function cancelTaskRoute({ gateway }: HttpContext): Route {
   return (_request, [id = ""]) => orNotFound(id, async () => json(200, shortForm(await gateway.cancel(id))));
+}
+
+export function retryTaskRoute({ gateway }: HttpContext): Route {
+  return ({ query }, [id = ""]) => {
+    const { value, issue } = readPriority(takeParameter(query, "priority").value);
+    if (issue !== undefined) return invalid([issue]);
+    return orNotFound(id, async () => {
+      try {
+        return json(200, shortForm(await gateway.retry(id, { priority: value })));
+      } catch (error) {
+        if (!GatewayError.is(error, "MODEL_UNKNOWN")) throw error;
+        return modelNotAvailable(gateway, (await gateway.get(id)).model);
+      }
+    });
+  };
+}
+
+/** Changes what can be changed of a task that exists: how urgent it is. */
+export function patchTaskRoute({ gateway }: HttpContext): Route {
+  return (request, [id = ""]) =>
+    orNotFound(id, async () => {
+      const priority = priorityOf(await readJsonBody(request.body));
+      return json(200, fullForm(await gateway.reprioritise(id, priority)));
+    });
+}
+
+function priorityOf(body: Readonly<Record<string, unknown>>): number {
+  const refuse = (type: string, field: string, msg: string): Refused =>
+    new Refused(invalid([{ type, loc: ["body", field], msg, input: null }]));
+  for (const field of Object.keys(body)) {
+    if (field !== "priority") throw refuse("extra_forbidden", field, "Only the priority can be changed");
+  }
+  const { priority } = body;
+  if (priority === undefined) throw refuse("missing", "priority", "Field required");
+  if (!Number.isInteger(priority)) throw refuse("int_type", "priority", "Input should be a valid integer");
+  const { value, issue } = checkPriority(priority as number, ["body", "priority"], String(priority));
+  if (issue !== undefined || value === undefined)
+    throw new Refused(invalid(issue === undefined ? [] : [issue]));
+  return value;
 }
 
 async function orNotFound(id: string, answer: () => Promise<ResponseView>): Promise<ResponseView> {
@@ -38,41 +76,4 @@ async function orNotFound(id: string, answer: () => Promise<ResponseView>): Prom
     if (GatewayError.is(error, "TASK_UNKNOWN")) return taskNotFound(id);
     throw error;
   }
-}
-
-function taskNotFound(id: string): ResponseView {
-  return detail(404, `Task '${id}' not found`);
-}
-
-/** The result as a download; `undefined` as long as there is none. */
-async function downloadAnswer(
-  reading: ReturnType<HttpContext["gateway"]["result"]>,
-): Promise<ResponseView | undefined> {
-  try {
-    const result = await reading;
-    return resultAnswer(result, 200, `attachment; filename=${resultName(result.task.id)}`);
-  } catch (error) {
-    if (GatewayError.is(error, "TASK_NOT_ENDED") || GatewayError.is(error, "NO_RESULT")) return undefined;
-    throw error;
-  }
-}
-
-function shortForm(task: TaskRecord): Record<string, string> {
-  return { uuid: task.id, status: task.state };
-}
-
-function taskDetail(task: TaskRecord): Record<string, string | null> {
-  const hasResult = task.result !== undefined && task.result.isForgotten !== true;
-  return {
-    ...shortForm(task),
-    model: task.model,
-    type: task.operation,
-    source: task.source ?? null,
-    created_at: pythonTime(task.createdAtMs),
-    started_at: pythonTime(task.startedAtMs),
-    finished_at: pythonTime(task.finishedAtMs),
-    result: hasResult ? resultName(task.id) : null,
-    error_message: task.state === "failed" ? (task.error?.message ?? null) : null,
-    tracking_id: task.runId ?? null,
-  };
 }

@@ -1,5 +1,5 @@
 import { GatewayError, type TaskRecord, type TaskResult } from "@modelgate/core";
-import { json } from "../answers.ts";
+import { json, statefulProblem } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
 import type { RequestView, ResponseView } from "../exchange.ts";
 import { discard } from "../read-stream.ts";
@@ -27,7 +27,7 @@ export async function answerWithin(
     // The task is accepted whatever went wrong since: an error here would have the caller send it again.
     options.onError(error);
   }
-  const location = `${options.basePath}/tasks/${accepted.id}`;
+  const location = `${request.mountPath}${options.basePath}/tasks/${accepted.id}`;
   return json(202, { uuid: task.id, status: task.state }, { ...applied, location });
 }
 
@@ -36,7 +36,8 @@ async function endingAnswer(context: HttpContext, task: TaskRecord): Promise<Res
   if (task.state !== "succeeded" && task.state !== "failed") return undefined;
   const result = await readResult(context, task);
   if (task.state === "succeeded") {
-    if (result === undefined) return ended(410, task, "The task succeeded and its result is gone.");
+    if (result === undefined)
+      return ended(410, task, "The task succeeded and its result is gone.", "RESULT_EXPIRED");
     return resultAnswer(result, 200, result.disposition);
   }
   if (result !== undefined) {
@@ -57,13 +58,16 @@ async function readResult({ gateway }: HttpContext, task: TaskRecord): Promise<T
   }
 }
 
-function ended(status: number, task: TaskRecord, sentence: string): ResponseView {
-  const { error } = task;
+function ended(status: number, task: TaskRecord, sentence: string, code?: string): ResponseView {
+  const error = task.state === "failed" ? task.error : undefined;
   const body = {
     detail: sentence,
     uuid: task.id,
     status: task.state,
-    ...(error !== undefined && task.state === "failed" && { error }),
+    ...(error !== undefined && { error }),
   };
-  return json(status, body, { "x-task-uuid": task.id, "x-task-status": task.state });
+  return statefulProblem(status, body, "task_status", {
+    code: code ?? error?.code,
+    headers: { "x-task-uuid": task.id, "x-task-status": task.state },
+  });
 }

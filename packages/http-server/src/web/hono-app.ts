@@ -1,30 +1,44 @@
 import { type Context, Hono } from "hono";
-import { methodNotAllowed, notFound } from "../answers.ts";
+import { basePath } from "hono/route";
+import { negotiated } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
-import type { ResponseView, RoutePattern } from "../exchange.ts";
+import type { ResponseView } from "../exchange.ts";
 import { discard } from "../read-stream.ts";
+import { createRouter } from "../router.ts";
+import { createRoutes } from "../routes/index.ts";
 import { answerToError } from "../status.ts";
-import { type FetchEnvironment, webRequestView } from "./web-request.ts";
+import { type FetchEnvironment, pathOf, webRequestView } from "./web-request.ts";
 import { webResponse } from "./web-response.ts";
 
 interface Environment {
   Bindings: FetchEnvironment;
 }
 
-/** The routes, mounted in a Hono app. */
-export function createHonoApp(
-  { options }: Pick<HttpContext, "options">,
-  routes: readonly RoutePattern[],
-): Hono<Environment> {
-  const app = new Hono<Environment>();
-  for (const pattern of routes) {
-    const path = `${options.basePath}${pattern.path}`;
-    const bare = path.replace(/(.)\/$/, "$1");
-    for (const form of new Set([bare, bare.replace(/\/?$/, "/")])) {
-      app.all(form, async (context) => webResponse(await answer(context, pattern)));
-    }
+export type HonoApp = Hono<Environment>;
+
+/** The routes as a Hono app. It finds them by the same router as every other host, wherever it is mounted. */
+export function createHonoApp(context: HttpContext): HonoApp {
+  const { options } = context;
+  const find = createRouter(createRoutes(context), options.basePath);
+
+  async function answer({ req, env }: Context<Environment>, mounted: string): Promise<Response> {
+    const { method, raw } = req;
+    const path = pathOf(raw.url).slice(mounted.length);
+    const request = webRequestView(raw, env ?? {}, path);
+    const found = find(method, path === "" ? "/" : path, request.query);
+    let view: ResponseView;
+    if (found.route === undefined) {
+      options.metrics?.observe(undefined, method, found.refusal.status, 0);
+      view = negotiated(found.refusal, request.header("accept"));
+    } else view = await found.route(request, found.params);
+    const isHead = method === "HEAD";
+    if (isHead && typeof view.body !== "string" && !(view.body instanceof Uint8Array))
+      await discard(view.body);
+    return webResponse(view, isHead);
   }
-  app.notFound(() => webResponse(notFound));
+
+  const app: HonoApp = new Hono();
+  app.all("*", (context) => answer(context, mountedAt(context)));
   app.onError((error) => {
     options.onError(error);
     return webResponse(answerToError(error));
@@ -32,21 +46,7 @@ export function createHonoApp(
   return app;
 }
 
-async function answer(context: Context<Environment>, pattern: RoutePattern): Promise<ResponseView> {
-  const { method } = context.req;
-  const route = pattern.methods[(method === "HEAD" ? "GET" : method) as "GET"];
-  if (route === undefined) return methodNotAllowed(Object.keys(pattern.methods));
-  const params = parameterNames(pattern.path).map((name) => context.req.param(name) ?? "");
-  const view = await route(webRequestView(context.req.raw, context.env ?? {}), params);
-  if (method !== "HEAD" || typeof view.body === "string" || view.body instanceof Uint8Array) return view;
-  // Hono leaves out the body of an answer to HEAD, without letting go of what it comes from.
-  await discard(view.body);
-  return { ...view, body: "" };
-}
-
-function parameterNames(path: string): string[] {
-  return path
-    .split("/")
-    .filter((part) => part.startsWith(":"))
-    .map((part) => part.slice(1));
+/** Where another app has this one by `route`. */
+function mountedAt(context: Context<Environment>): string {
+  return basePath(context).replace(/\/$/, "");
 }

@@ -1,13 +1,14 @@
 import type { Gateway } from "@modelgate/core";
 import { createContext } from "../context.ts";
 import type { HttpOptions } from "../options.ts";
-import { createRoutes } from "../routes/index.ts";
-import { createHonoApp } from "./hono-app.ts";
+import { createHonoApp, type HonoApp } from "./hono-app.ts";
 import type { FetchEnvironment } from "./web-request.ts";
 
 export interface HttpHandler {
   /** Answers one request; it never rejects. */
   fetch(request: Request, environment?: FetchEnvironment): Promise<Response>;
+  /** The same as an app for `route` of another Hono app. */
+  readonly app: HonoApp;
 }
 
 /**
@@ -15,7 +16,6 @@ export interface HttpHandler {
  * where the host hands over Node's own request; a `Request` alone holds it as URLs are normalised.
  */
 export function createHttpHandler(gateway: Gateway, options: HttpOptions = {}): HttpHandler {
-  const context = createContext(gateway, options);
-  const app = createHonoApp(context, createRoutes(context));
-  return { fetch: async (request, environment = {}) => app.fetch(request, environment) };
+  const app = createHonoApp(createContext(gateway, options));
+  return { app, fetch: async (request, environment = {}) => app.fetch(request, environment) };
 }

@@ -1,4 +1,4 @@
-import { ClientGone, type RequestBody, type RequestView } from "../exchange.ts";
+import { BodyTaken, ClientGone, type RequestBody, type RequestView } from "../exchange.ts";
 import { plainAddress } from "../plain-address.ts";
 import { splitTarget } from "../query.ts";
 import { takeBody } from "../take-body.ts";
@@ -16,10 +16,22 @@ export interface FetchEnvironment {
   readonly clientAddress?: string | undefined;
 }
 
-export function webRequestView(request: Request, environment: FetchEnvironment): RequestView {
+/** The path of an address, as it stands there. */
+export function pathOf(url: string): string {
+  const [, path = "/"] = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*([^?#]*)/i.exec(url) ?? [];
+  return path === "" ? "/" : path;
+}
+
+/** `path` is what is left of the request's after everything that it was mounted below. */
+export function webRequestView(request: Request, environment: FetchEnvironment, path: string): RequestView {
   const target = environment.incoming?.url ?? request.url;
   return {
+    method: request.method,
     query: splitTarget(target.split("#", 1)[0] ?? target).query,
+    get mountPath() {
+      const full = splitTarget(environment.incoming?.url ?? pathOf(request.url)).path;
+      return full.endsWith(path) ? full.slice(0, -path.length) : "";
+    },
     clientAddress: environment.clientAddress ?? plainAddress(environment.incoming?.socket?.remoteAddress),
     body: webBody(request),
     header: (name) => request.headers.get(name) ?? undefined,
@@ -33,11 +45,11 @@ export function webRequestView(request: Request, environment: FetchEnvironment):
 }
 
 function webBody(request: Request): RequestBody {
-  const length = request.headers.get("content-length");
-  const announcedBytes = length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
+  const announcedBytes = announcedOf(request);
   return {
     announcedBytes,
     async take(wholeBytes) {
+      if (request.bodyUsed) throw new BodyTaken();
       if (announcedBytes !== undefined && announcedBytes <= wholeBytes) {
         return new Uint8Array(await request.arrayBuffer().catch(throwGone));
       }
@@ -45,6 +57,12 @@ function webBody(request: Request): RequestBody {
       return takeBody(chunksOf(request.body), wholeBytes);
     },
   };
+}
+
+function announcedOf({ headers, body }: Request): number | undefined {
+  if (body === null) return 0;
+  const length = headers.get("content-length");
+  return length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
 }
 
 async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

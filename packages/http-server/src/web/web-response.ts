@@ -1,17 +1,15 @@
 import type { ByteStream } from "@modelgate/core";
 import type { ResponseView } from "../exchange.ts";
 
-export function webResponse(view: ResponseView): Response {
-  const { status, body, sizeBytes } = view;
-  if (typeof body === "string" || body instanceof Uint8Array) {
-    const bytes = typeof body === "string" ? body : (body as Uint8Array<ArrayBuffer>);
-    return new Response(bytes, { status, headers: view.headers });
-  }
-  const headers = {
-    ...view.headers,
-    ...(sizeBytes !== undefined && { "content-length": String(sizeBytes) }),
-  };
-  return new Response(readableOf(body), { status, headers });
+/** An answer for a host of `Response`s; without its body when only its head was asked for. */
+export function webResponse({ status, headers, body, sizeBytes }: ResponseView, isHead = false): Response {
+  if (status === 304) return new Response(null, { status, headers });
+  const isWhole = typeof body === "string" || body instanceof Uint8Array;
+  const length = isWhole ? Buffer.byteLength(body) : sizeBytes;
+  const sent = { ...headers, ...(length !== undefined && { "content-length": String(length) }) };
+  if (isHead) return new Response(null, { status, headers: sent });
+  const given = isWhole ? (body as string | Uint8Array<ArrayBuffer>) : readableOf(body);
+  return new Response(given, { status, headers: sent });
 }
 
 /** Pulled piece by piece, so that the client's pace is the reader's; cancelled, it lets go of the source. */

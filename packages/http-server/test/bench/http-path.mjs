@@ -25,9 +25,10 @@ function instantGateway() {
     operation: "process",
     result: { sizeBytes: 2048 },
   });
+  const operations = new Map([["process", { name: "process", contentType: "text/plain" }]]);
   return {
     models: () => [{ name: "nlp", isRunning: true, servers: [] }],
-    operations: () => ["process"],
+    operations: () => operations,
     submit: async () => {
       count += 1;
       return task(`id-${count}`, "pending");

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -46,7 +46,9 @@ describe("the command", () => {
 
   async function ready(running: RunningCommand): Promise<string> {
     const url = await running.listening();
-    await expect.poll(async () => (await call(url, "/models/")).json.running.length).toBe(1);
+    await expect
+      .poll(async () => (await call(url, "/models/")).json.running.length, { timeout: 10_000 })
+      .toBe(1);
     return url;
   }
 
@@ -63,7 +65,18 @@ describe("the command", () => {
     expect(general.stdout()).toMatch(/^Usage: modelgate <command>/);
     const own = run(["serve", "--help"]);
     expect(await own.ended).toBe(0);
-    expect(own.stdout()).toMatch(/--data-dir DIR +where everything is kept \(default \.modelgate\)/);
+    expect(own.stdout()).toMatch(
+      /--data-dir DIR +directory in which everything is kept \(default \.modelgate\)/,
+    );
+    for (const args of [
+      ["help", "serve"],
+      ["serve", "-h"],
+      ["serve", "--port", "x", "--help"],
+    ]) {
+      const again = run(args);
+      expect(await again.ended).toBe(0);
+      expect(again.stdout()).toBe(own.stdout());
+    }
     const version = run(["--version"]);
     expect(await version.ended).toBe(0);
     expect(version.stdout()).toBe("0.0.0-test\n");
@@ -72,13 +85,64 @@ describe("the command", () => {
   it.each([
     [[], /^Usage: modelgate/],
     [["sevre"], /^"sevre" is not a command\. Did you mean serve\?\n/],
-    [["serve", "--prot", "1"], /^--prot is not a flag\. Did you mean --port\?\n/],
+    [["serve", "--prot", "1"], /^--prot is not a flag of serve\. Did you mean --port\?\n/],
+    [["help", "sevre"], /^"sevre" is not a command\. Did you mean serve\?\n/],
     [["serve", "--port", "x"], /^--port is "x"; give a whole number from 0 to 65535\.\n/],
   ])("exits with 2 when it is called with %j", async (args, message) => {
     const running = run(args);
     expect(await running.ended).toBe(2);
     expect(running.stderr()).toMatch(message);
     expect(running.stdout()).toBe("");
+  });
+
+  it("keeps an admin key for its owner, and takes none but that", async () => {
+    const first = serve();
+    const url = await ready(first);
+    const file = join(folder, ".modelgate/admin-key");
+    const key = (await readFile(file, "utf8")).trim();
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const list = (sent: string) => call(url, "/tasks/", { headers: { "x-modelgate-key": sent } });
+    expect((await list(key)).status).toBe(200);
+    expect((await list(`${key}x`)).status).toBe(403);
+    expect(first.stdout() + first.stderr()).not.toContain(key);
+    first.child.kill("SIGTERM");
+    await first.ended;
+    await ready(serve());
+    expect((await readFile(file, "utf8")).trim()).toBe(key);
+  });
+
+  it("makes no key where one is given, and refuses a file that holds none", async () => {
+    const given = run(["serve", "--port", "0"], { MODELGATE_ADMIN_KEY: "a-key-from-the-environment" });
+    const url = await given.listening();
+    const headers = { "x-modelgate-key": "a-key-from-the-environment" };
+    expect((await call(url, "/tasks/", { headers })).status).toBe(200);
+    expect(await readdir(join(folder, ".modelgate"))).not.toContain("admin-key");
+    await writeFile(join(folder, ".modelgate/admin-key"), "");
+    const refused = run(["serve", "--port", "0"]);
+    expect(await refused.ended).toBe(1);
+    expect(refused.stderr()).toMatch(/admin-key holds no key; remove it, and the next start makes a new one/);
+  });
+
+  it("tells its metrics, unless it is told not to", async () => {
+    const url = await ready(serve());
+    await submit(url, "a text", { prefer: "wait=10" });
+    const { status, headers, text } = await call(url, "/metrics/");
+    expect(status).toBe(200);
+    expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(text).toContain(
+      'scheduler_tasks_completed_total{model="nlp",type="process",status="succeeded",code="none"} 1',
+    );
+    expect(text).toContain('modelgate_tasks_in_progress{state="scheduled"} 0');
+    const silent = await run(["serve", "--port", "0", "--data-dir", "other", "--metrics=false"]).listening();
+    expect((await call(silent, "/metrics")).status).toBe(404);
+  });
+
+  it("serves below a path", async () => {
+    const running = serve("--base-path", "/gate");
+    const url = await running.listening();
+    expect(running.stdout()).toMatch(/listening on http:\/\/127\.0\.0\.1:\d+\/gate \(/);
+    expect((await call(url, "/gate/health")).status).toBe(200);
+    expect((await call(url, "/health")).status).toBe(404);
   });
 
   it("serves from one directory that only its owner can read, and says so in one line", async () => {
@@ -107,7 +171,9 @@ describe("the command", () => {
     const running = serve("--server", `other=${model.url}/`);
     const url = await running.listening();
     expect(running.stdout()).toContain(", 1 server)");
-    await expect.poll(async () => (await call(url, "/models/")).json.running).toHaveLength(2);
+    await expect
+      .poll(async () => (await call(url, "/models/")).json.running, { timeout: 10_000 })
+      .toHaveLength(2);
   });
 
   it("exits with 1 and a clear sentence when its port is in use", async () => {
@@ -132,7 +198,7 @@ describe("the command", () => {
     const url = await ready(first);
     const before = model.received.length;
     const waiting = submit(url, "delay:700", { prefer: "wait=30" });
-    await expect.poll(() => model.received.length).toBe(before + 1);
+    await expect.poll(() => model.received.length, { timeout: 10_000 }).toBe(before + 1);
     first.child.kill("SIGTERM");
     expect((await waiting).status).toBe(200);
     expect((await waiting).headers["x-task-status"]).toBe("succeeded");
@@ -153,7 +219,7 @@ describe("the command", () => {
     await first.ended;
     const again = await ready(serve());
     await expect
-      .poll(async () => (await call(again, `/tasks/${uuid}`)).json.status, { timeout: 15_000 })
+      .poll(async () => (await call(again, `/tasks/${uuid}`)).json.status, { timeout: 115_000 })
       .toBe("succeeded");
   });
 
@@ -165,9 +231,9 @@ describe("the command", () => {
     const url = await ready(running);
     const before = model.received.length;
     const lost = submit(url, "delay:5000", { prefer: "wait=30" }).catch(() => "lost");
-    await expect.poll(() => model.received.length).toBe(before + 1);
+    await expect.poll(() => model.received.length, { timeout: 10_000 }).toBe(before + 1);
     running.child.kill(signal);
-    await expect.poll(running.stderr).toContain("stopping");
+    await expect.poll(running.stderr, { timeout: 10_000 }).toContain("stopping");
     running.child.kill(signal);
     expect(await running.ended).toBe(code);
     expect(await lost).toBe("lost");

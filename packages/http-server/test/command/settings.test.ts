@@ -2,14 +2,27 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { COMMANDS } from "../../src/command/command-table.ts";
 import { readFlags } from "../../src/command/read-flags.ts";
-import { type ReadSettings, readSettings } from "../../src/command/read-settings.ts";
+import { type ReadSettings, readSettings, trySettings } from "../../src/command/settings/read-settings.ts";
+import type { CommandName } from "../../src/command/settings/settings.ts";
 import { UsageError } from "../../src/command/usage-error.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "modelgate-settings-"));
 
-function read(args: readonly string[] = [], environment: Record<string, string> = {}): ReadSettings {
-  return readSettings(readFlags(args), environment);
+function told(args: readonly string[], environment: Record<string, string>, command: CommandName) {
+  const spec = COMMANDS.find(({ name }) => name === command);
+  if (spec === undefined) throw new Error(`there is no ${command}`);
+  const { settings: flags, config } = readFlags(spec, args);
+  return { command, flags, config, environment };
+}
+
+function read(
+  args: readonly string[] = [],
+  environment: Record<string, string> = {},
+  command: CommandName = "serve",
+): ReadSettings {
+  return readSettings(told(args, environment, command));
 }
 
 function file(content: unknown): string {
@@ -22,18 +35,18 @@ describe("settings", () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it("have defaults", () => {
-    expect(read().settings).toEqual({
+    expect(read().settings).toMatchObject({
       host: "127.0.0.1",
       port: 8888,
       dataDir: ".modelgate",
       servers: [],
       leaseMs: 10_000,
-      pollMs: 500,
-      inlineBytes: 32_768,
-      maxBodyBytes: 4_294_967_296,
       retention: { payloadMs: 604_800_000, resultMs: 604_800_000, rowMs: 2_592_000_000 },
+      metrics: true,
+      jsonLogs: false,
       logLevel: "info",
     });
+    expect(read().settings).toMatchObject({ adminKey: undefined, basePath: undefined });
   });
 
   it("come from flags before the environment before the file before the defaults", () => {
@@ -69,10 +82,10 @@ describe("settings", () => {
   });
 
   it.each([
-    [["--prot", "1"], "--prot is not a flag. Did you mean --port?"],
-    [["--datadir", "x"], "--datadir is not a flag. Did you mean --data-dir?"],
-    [["--xyzzy"], "--xyzzy is not a flag."],
-    [["-x"], "-x is not a flag."],
+    [["--prot", "1"], "--prot is not a flag of serve. Did you mean --port?"],
+    [["--datadir", "x"], "--datadir is not a flag of serve. Did you mean --data-dir?"],
+    [["--xyzzy"], "--xyzzy is not a flag of serve."],
+    [["-x"], "-x is not a flag of serve."],
     [["--port"], "--port needs a value."],
     [["--port", "--host", "x"], "--port needs a value."],
     [["--help=yes"], "--help takes no value."],
@@ -112,13 +125,12 @@ describe("settings", () => {
   it("pass over variables that are set to nothing, and warn of those that nobody reads", () => {
     const { settings, warnings } = read([], { MODELGATE_PORT: "", MODELGATE_PROT: "1", OTHER: "x" });
     expect(settings.port).toBe(8888);
-    expect(warnings).toEqual([
-      "MODELGATE_PROT is not a variable of modelgate serve. Did you mean MODELGATE_PORT?",
-    ]);
+    expect(warnings).toEqual(["MODELGATE_PROT is not a variable of modelgate. Did you mean MODELGATE_PORT?"]);
   });
 
   it.each([
     [{ prot: 1 }, /has an unknown key "prot"\. Did you mean port\?$/],
+    [{ prot: 1, pollMs: 0 }, /"prot".*\n"pollMs" in .* is 0; give/],
     [{ port: true }, /^"port" in .*modelgate\.json is true; give a whole number/],
     [{ servers: { nlp: 5 } }, /^"servers" in .* cannot be understood; give NAME=URL/],
     [{ retention: { rows: 5 } }, /^"retention" in .*; give "off", or ages/],
@@ -126,6 +138,53 @@ describe("settings", () => {
     ["{", /is not JSON\.$/],
   ])("refuse a file with %j", (content, message) => {
     expect(() => read(["--config", file(content)])).toThrow(message);
+  });
+
+  it("pass over a null in a file", () => {
+    expect(read(["--config", file({ port: null, host: "::" })]).settings).toMatchObject({
+      port: 8888,
+      host: "::",
+    });
+  });
+
+  it("take a switch alone, or with a value after an equals sign", () => {
+    expect(read(["--json-logs", "--metrics=off"]).settings).toMatchObject({ jsonLogs: true, metrics: false });
+    expect(read([], { MODELGATE_JSON_LOGS: "1", MODELGATE_RUNS: "No" }).settings).toMatchObject({
+      jsonLogs: true,
+      runs: false,
+    });
+    expect(() => read(["--metrics=perhaps"])).toThrow('--metrics is "perhaps"; give true or false.');
+  });
+
+  it("never repeat a key or an address that cannot be understood", () => {
+    for (const [variable, value] of [
+      ["MODELGATE_ADMIN_KEY", "too secret"],
+      ["MODELGATE_URL", "ftp://user:secret@host"],
+    ] as const) {
+      expect(() => read([], { [variable]: value }, "tasks")).toThrow(
+        /^MODELGATE_\w+ cannot be understood; give/,
+      );
+      expect(() => read([], { [variable]: value }, "tasks")).not.toThrow(/secret/);
+    }
+  });
+
+  it("of other commands are no concern of this one", () => {
+    expect(read([], { MODELGATE_PORT: "x" }, "tasks").problems).toEqual([]);
+    expect(read(["--config", file({ port: true, url: "http://here:1" })], {}, "tasks").settings.url).toBe(
+      "http://here:1",
+    );
+    expect(() => read(["--port", "1"], {}, "tasks")).toThrow("--port is not a flag of tasks.");
+  });
+
+  it("can be read in spite of what is wrong, for whoever looks for faults", () => {
+    const { settings, problems } = trySettings(
+      told(["--port", "x", "--lease-ms", "200"], { MODELGATE_POLL_MS: "0" }, "doctor"),
+    );
+    expect(settings).toMatchObject({ port: 8888, leaseMs: 200, pollMs: 500 });
+    expect(problems).toEqual([
+      '--port is "x"; give a whole number from 0 to 65535.',
+      'MODELGATE_POLL_MS is "0"; give a whole number from 1 to 86400000.',
+    ]);
   });
 
   it("refuse a file that is not there", () => {

@@ -27,11 +27,22 @@ export async function buildCommand(): Promise<BuiltCommand> {
     },
     outdir: join(folder, "dist"),
     bundle: true,
+    // What is imported when it is needed stays apart, as in the real build.
+    splitting: true,
     format: "esm",
     platform: "node",
     target: "node20",
     conditions: ["@modelgate/source"],
-    external: ["libsql", "undici", "eventemitter3", "ky", "p-queue", "zod", "hono"],
+    external: [
+      "libsql",
+      "undici",
+      "eventemitter3",
+      "ky",
+      "p-queue",
+      "hono",
+      "prom-client",
+      "@fastify/busboy",
+    ],
     logLevel: "warning",
   });
   await writeFile(join(folder, "package.json"), '{"type":"module","version":"0.0.0-test"}');

@@ -1,4 +1,10 @@
-import { type Gateway, GatewayError, type ModelStatus, type TaskRecord } from "@modelgate/core";
+import {
+  type Gateway,
+  GatewayError,
+  type ModelStatus,
+  type OperationInfo,
+  type TaskRecord,
+} from "@modelgate/core";
 
 /** A gateway of which every call is unsupported, except for what is given. */
 export function handMadeGateway(parts: Partial<Gateway> = {}): Gateway {
@@ -20,10 +26,20 @@ export function handMadeGateway(parts: Partial<Gateway> = {}): Gateway {
     reprioritise: rejects,
     models: () => [modelStatus("nlp")],
     info: rejects,
-    operations: () => ["process"],
+    operations: () => operationsOf({ process: "text/plain" }),
     health: rejects,
     ...parts,
   };
+}
+
+/** Operations by name, each with the media type that it expects. */
+export function operationsOf(
+  types: Readonly<Record<string, string | undefined>>,
+): ReadonlyMap<string, OperationInfo> {
+  const common = { repeatable: true, background: false, timeoutMs: 1_000 };
+  return new Map(
+    Object.entries(types).map(([name, contentType]) => [name, { name, contentType, ...common }]),
+  );
 }
 
 export function modelStatus(name: string, isRunning = true): ModelStatus {

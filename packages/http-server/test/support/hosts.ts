@@ -26,7 +26,8 @@ export const HOSTS: readonly {
     host: "a fetch handler",
     async open(gateway, options) {
       const { fetch } = createHttpHandler(gateway, options);
-      const server = createServer(getRequestListener(fetch, { overrideGlobalObjects: false }));
+      const listener = getRequestListener(fetch, { overrideGlobalObjects: false });
+      const server = createServer({ maxHeaderSize: 32_768 }, listener);
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       return {
         url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

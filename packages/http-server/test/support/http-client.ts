@@ -25,6 +25,8 @@ export async function call(base: string, target: string, options: Call = {}): Pr
   const sent = request({ hostname, port, path: target, method, headers, agent: false });
   sent.end(body);
   const [response] = (await once(sent, "response")) as [IncomingMessage];
+  // A refusal may come while the body is still on its way.
+  sent.on("error", () => {});
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   const bytes = Buffer.concat(chunks);

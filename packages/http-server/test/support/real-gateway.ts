@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   cmsProtocol,
   createGateway,
@@ -5,7 +6,6 @@ import {
   type GatewayOptions,
   staticDiscovery,
 } from "@modelgate/core";
-import { expect } from "vitest";
 
 export interface RealGateway {
   readonly gateway: Gateway;
@@ -24,7 +24,10 @@ export async function startGateway(
   });
   const gateway = createGateway({ discovery, protocols: [protocol], ...options });
   await gateway.start();
-  await expect.poll(() => gateway.models().filter((model) => model.isRunning).length).toBeGreaterThan(0);
+  for (const until = performance.now() + 5_000; !gateway.models().some((model) => model.isRunning); ) {
+    if (performance.now() > until) throw new Error("no model server became ready");
+    await sleep(10);
+  }
   return {
     gateway,
     async close() {

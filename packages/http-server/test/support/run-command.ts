@@ -15,13 +15,21 @@ export interface RunningCommand {
 export function runCommand(
   file: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly environment?: Record<string, string> } = {},
+  options: {
+    readonly cwd?: string;
+    readonly environment?: Record<string, string>;
+    /** What it reads on standard input; nothing by default. */
+    readonly input?: string | Uint8Array;
+  } = {},
 ): RunningCommand {
   const child = spawn(process.execPath, [file, ...args], {
     cwd: options.cwd,
     env: { PATH: process.env["PATH"], ...options.environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  // A command that reads nothing may be gone before its input is.
+  child.stdin.on("error", () => {});
+  child.stdin.end(options.input ?? "");
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {

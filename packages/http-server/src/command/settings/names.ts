@@ -1,4 +1,4 @@
-import { SETTING_NAMES, type SettingName } from "./settings-schema.ts";
+import { type CommandName, SETTING_NAMES, type SettingName, settingOf } from "./settings.ts";
 
 /** `dataDir` → `data-dir`. A flag that may be repeated names one thing. */
 export function flagOf(name: SettingName): string {
@@ -10,10 +10,13 @@ export function variableOf(name: SettingName): string {
   return `MODELGATE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-export const FLAGS: ReadonlyMap<string, SettingName> = new Map(
-  SETTING_NAMES.map((name) => [flagOf(name), name]),
-);
+export const CONFIG_VARIABLE = "MODELGATE_CONFIG";
 
 export const VARIABLES: ReadonlyMap<string, SettingName> = new Map(
   SETTING_NAMES.map((name) => [variableOf(name), name]),
 );
+
+/** The settings that a command takes. */
+export function settingsOf(command: CommandName): readonly SettingName[] {
+  return SETTING_NAMES.filter((name) => settingOf(name).commands.includes(command));
+}

@@ -1,0 +1,188 @@
+import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+
+const JSON_OUTPUT: OptionSpec = { name: "json", text: "write JSON" };
+const OUTPUT: OptionSpec = {
+  name: "output",
+  value: "FILE",
+  short: "o",
+  text: "write the result to a file, which appears once it is complete",
+};
+
+const one = { least: 1, most: 1 } as const;
+const none = { least: 0, most: 0 } as const;
+
+/** Every command, in the order of the help text. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "serve",
+    summary: "run a gateway: modelgate serve --server NAME=URL",
+    forms: ["[options]"],
+    text: "Runs a gateway with everything in one process and in one directory, until it is told to stop.",
+    arguments: none,
+    options: [],
+    examples: [
+      ["modelgate serve --server nlp=http://127.0.0.1:8001", "one model, data in ./.modelgate"],
+      ["modelgate serve --config /etc/modelgate.json --json-logs", "settings from a file"],
+      ["MODELGATE_PORT=9000 modelgate serve --host 0.0.0.0", "settings from the environment and from flags"],
+    ],
+    load: async () => (await import("./serve.ts")).serve,
+  },
+  {
+    name: "models",
+    summary: "models that can be asked",
+    forms: ["[options]"],
+    text: "Lists the models of a running gateway.",
+    arguments: none,
+    options: [{ name: "verbose", text: "also what the servers say of themselves" }, JSON_OUTPUT],
+    examples: [
+      ["modelgate models", "names and states"],
+      ["modelgate models --verbose --json", "everything that is known, for a script"],
+    ],
+    load: async () => (await import("./models.ts")).models,
+  },
+  {
+    name: "tasks",
+    summary: "list tasks, or show one",
+    forms: ["[options]", "ID [options]"],
+    text: "Lists tasks, newest first, or shows one of them. Listing needs the admin key.",
+    arguments: { least: 0, most: 1 },
+    options: [
+      {
+        name: "status",
+        value: "STATE",
+        isList: true,
+        text: "pending, scheduled, running, succeeded, failed or cancelled; may be repeated",
+      },
+      { name: "model", value: "NAME", text: "of this model" },
+      { name: "type", value: "TASK", text: "of this operation, such as process" },
+      { name: "limit", value: "N", text: "at most so many (default 20)" },
+      { name: "all", text: "all of them, page by page" },
+      JSON_OUTPUT,
+    ],
+    examples: [
+      ["modelgate tasks --status failed --model nlp", "what failed last"],
+      ["modelgate tasks --all --json", "everything, for a script"],
+      ["modelgate tasks 0198b0c2", "one task in detail"],
+    ],
+    load: async () => (await import("./tasks.ts")).tasks,
+  },
+  {
+    name: "cancel",
+    summary: "end a task",
+    forms: ["ID [options]"],
+    text: "Asks for the end of a task. A waiting one ends at once; one that runs is told.",
+    arguments: one,
+    options: [JSON_OUTPUT],
+    examples: [
+      ["modelgate cancel 0198b0c2", "ends it"],
+      ["modelgate cancel 0198b0c2 --json", "the state that it is in then"],
+    ],
+    load: async () => (await import("./cancel.ts")).cancel,
+  },
+  {
+    name: "retry",
+    summary: "submit an ended task again",
+    forms: ["ID [options]"],
+    text: "Makes a new task like one that has ended, and writes its id.",
+    arguments: one,
+    options: [JSON_OUTPUT],
+    examples: [
+      ["modelgate retry 0198b0c2", "the id of the new task"],
+      ["modelgate retry 0198b0c2 --json", "the same for a script"],
+    ],
+    load: async () => (await import("./retry.ts")).retry,
+  },
+  {
+    name: "result",
+    summary: "fetch what a task brought",
+    forms: ["ID [options]"],
+    text: "Writes the result of a task as the model server gave it; of a failed one, what the server answered.",
+    arguments: one,
+    options: [OUTPUT],
+    examples: [
+      ["modelgate result 0198b0c2", "on standard output"],
+      ["modelgate result 0198b0c2 --output answer.json", "into a file"],
+    ],
+    load: async () => (await import("./result.ts")).result,
+  },
+  {
+    name: "submit",
+    summary: "submit a task",
+    forms: [
+      "FILE --model M --task T [options]",
+      "- --model M --task T [options]",
+      "--model M --task T --file NAME=PATH… [options]",
+    ],
+    text: "Submits a file, or standard input, as a task, and writes the task's id. Files of any size are streamed.",
+    arguments: { least: 0, most: 1 },
+    options: [
+      { name: "model", value: "M", text: "the model" },
+      { name: "task", value: "T", text: "the operation, such as process, redact or train_supervised" },
+      { name: "priority", value: "N", text: "0 (background) to 10 (urgent) (default 5)" },
+      { name: "query", value: "NAME=VALUE", isList: true, text: "for the server's query; may be repeated" },
+      {
+        name: "content-type",
+        value: "TYPE",
+        text: "media type of the file (default: what the task expects)",
+      },
+      { name: "field", value: "NAME=VALUE", isList: true, text: "field of a form; may be repeated" },
+      {
+        name: "file",
+        value: "NAME=PATH",
+        isList: true,
+        text: "file of a form; NAME=PATH;type=TYPE names its media type; may be repeated",
+      },
+      { name: "idempotency-key", value: "KEY", text: "makes it harmless to submit the same again" },
+      { name: "watch", text: "wait for the end, and write the result in place of the id" },
+      OUTPUT,
+      JSON_OUTPUT,
+    ],
+    examples: [
+      ["modelgate submit note.txt --model nlp --task process --watch", "the answer on standard output"],
+      [
+        "cat notes.ndjson | modelgate submit - --model nlp --task process_jsonl --priority 8",
+        "from a pipe, and urgent",
+      ],
+      [
+        "modelgate submit --model nlp --task train_supervised --file trainer_export=@export.json --field description=first",
+        "a form",
+      ],
+    ],
+    load: async () => (await import("./submit.ts")).submit,
+  },
+  {
+    name: "doctor",
+    summary: "find out what is wrong",
+    forms: ["[options]"],
+    text: "Looks at what a gateway needs and says what is wrong and how to mend it. It takes the options of serve, and disturbs no gateway that runs.",
+    arguments: none,
+    options: [{ name: "full", text: "check the whole database, however large" }, JSON_OUTPUT],
+    examples: [
+      ["modelgate doctor --server nlp=http://127.0.0.1:8001", "with the options of serve"],
+      ["modelgate doctor --config /etc/modelgate.json --json", "for a script"],
+    ],
+    takesProblems: true,
+    load: async () => (await import("./doctor/doctor.ts")).doctor,
+  },
+  {
+    name: "sweep",
+    summary: "remove objects that no task names",
+    forms: ["[options]"],
+    text: "Looks through the object store of a data directory for objects that no task names any more, as a crash may leave them, and deletes them. A gateway may run meanwhile.",
+    arguments: none,
+    options: [
+      { name: "dry-run", text: "delete nothing, and write their keys" },
+      {
+        name: "min-age-ms",
+        value: "N",
+        text: "spare objects that are younger; at least an hour (default: a day)",
+      },
+      JSON_OUTPUT,
+    ],
+    examples: [
+      ["modelgate sweep --dry-run", "what would be deleted"],
+      ["modelgate sweep --data-dir /var/lib/modelgate", "deletes it"],
+    ],
+    load: async () => (await import("./sweep.ts")).sweep,
+  },
+];

@@ -1,0 +1,90 @@
+import { rm } from "node:fs/promises";
+import { GatewayClient } from "../client/gateway-client.ts";
+import type { Call } from "../command-spec.ts";
+import { EXIT } from "../exit-codes.ts";
+import { type Colour, colours } from "../output/colours.ts";
+import { endWithReader, writeJson, writeOut } from "../output/out.ts";
+import { printable } from "../output/printable.ts";
+import type { Settings } from "../settings/settings.ts";
+import { checkDatabase } from "./check-database.ts";
+import { checkDirectory } from "./check-directory.ts";
+import { checkClock, checkConfiguration, checkNode } from "./check-environment.ts";
+import { checkKey, checkKeyInUse } from "./check-key.ts";
+import { checkObjects } from "./check-objects.ts";
+import { checkPort } from "./check-port.ts";
+import { checkServers } from "./check-servers.ts";
+import type { Finding } from "./finding.ts";
+
+/** Whoever takes longer to say that it is healthy is not. */
+const ANSWER_MS = 5_000;
+
+/** Looks at everything that a gateway needs, each by itself, so that one fault hides no other. */
+export async function doctor({ options, settings, problems, warnings }: Call): Promise<number> {
+  endWithReader();
+  const findings: Finding[] = [];
+  const asJson = options.has("json");
+  const told = async (found: readonly Finding[]): Promise<void> => {
+    findings.push(...found);
+    if (!asJson) for (const finding of found) await writeOut(lineOf(finding));
+  };
+
+  await told([checkNode()]);
+  await told(checkConfiguration(problems, warnings));
+  await told([await checkClock(settings.dataDir, Date.now())]);
+  await checkData(settings, options.has("full"), told);
+  await checkGateway(settings, told);
+  await told(await checkServers(settings));
+
+  const faults = findings.filter(({ level }) => level === "fail").length;
+  const doubts = findings.filter(({ level }) => level === "warn").length;
+  if (asJson) await writeJson({ ok: faults === 0, findings });
+  else await writeOut(`\n${summary(faults, doubts)}\n`);
+  return faults === 0 ? EXIT.ok : EXIT.failed;
+}
+
+type Told = (found: readonly Finding[]) => Promise<void>;
+
+async function checkData({ dataDir }: Settings, isFull: boolean, told: Told): Promise<void> {
+  const { findings, trial } = await checkDirectory(dataDir);
+  await told(findings);
+  if (trial === undefined) return;
+  try {
+    await told(await checkDatabase({ dataDir, trial, isFull }));
+    await told([await checkObjects(dataDir, trial)]);
+  } finally {
+    await rm(trial, { recursive: true, force: true });
+  }
+}
+
+async function checkGateway(settings: Settings, told: Told): Promise<void> {
+  const { finding, key } = await checkKey(settings);
+  await told([finding]);
+  const client = new GatewayClient({ url: ownAddress(settings), adminKey: key, idleMs: ANSWER_MS });
+  const port = await checkPort(client, settings);
+  await told([port.finding]);
+  if (port.isGateway && key !== undefined) await told([await checkKeyInUse(client)]);
+}
+
+/** Where a gateway with these settings is reached from here. */
+function ownAddress({ host, port, basePath = "" }: Settings): string {
+  const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}${basePath}`;
+}
+
+const SHOWN: Readonly<Record<Finding["level"], readonly [text: string, colour: Colour]>> = {
+  ok: ["ok", "green"],
+  warn: ["warn", "yellow"],
+  fail: ["FAIL", "red"],
+};
+
+function lineOf({ check, level, text, hint }: Finding): string {
+  const [word, colour] = SHOWN[level];
+  const line = `${colours(process.stdout)(word.padEnd(4), colour)}  ${check.padEnd(14)}  ${printable(text)}\n`;
+  return hint === undefined ? line : `${line}${" ".repeat(22)}-> ${printable(hint)}\n`;
+}
+
+function summary(faults: number, doubts: number): string {
+  if (faults === 0 && doubts === 0) return "All is well.";
+  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
+  return `${count(faults, "fault")}, ${count(doubts, "warning")}.`;
+}

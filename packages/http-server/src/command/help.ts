@@ -1,0 +1,73 @@
+import type { CommandSpec } from "./command-spec.ts";
+import { COMMANDS } from "./command-table.ts";
+import { flagOf, settingsOf, variableOf } from "./settings/names.ts";
+import { type SettingName, settingOf } from "./settings/settings.ts";
+
+export function generalHelp(): string {
+  const rows = COMMANDS.map(({ name, summary }) => [name, summary] as const);
+  return `Usage: modelgate <command> [options]
+
+Commands:
+${aligned(rows)}
+
+Options:
+${aligned([
+  ["--help", "this text; after a command, the command's own"],
+  ["--version", "the version"],
+])}
+`;
+}
+
+export function commandHelp(spec: CommandSpec): string {
+  const { name, forms, text, options, examples } = spec;
+  const settings = settingsOf(name);
+  const own = options.map((option): Row => {
+    const flag = `${option.short === undefined ? "" : `-${option.short}, `}--${option.name}`;
+    return [option.value === undefined ? flag : `${flag} ${option.value}`, option.text];
+  });
+  const others: Row[] = [
+    ["--config FILE", "a JSON file with settings as keys: dataDir, leaseMs, …"],
+    ["-h, --help", "this text"],
+  ];
+  return `${forms.map((form, at) => `${at === 0 ? "Usage:" : "      "} modelgate ${name} ${form}`).join("\n")}
+
+${wrap(text, 100)}
+
+Options:
+${aligned([...own, ...settings.map(settingRow), ...others])}
+
+Examples:
+${examples.map(([call, purpose]) => `  ${call}\n      ${purpose}`).join("\n")}
+
+A setting is also an environment variable, such as ${variableOf("dataDir")}, and a key of the file. Flags come before
+variables, and these before the file.
+`;
+}
+
+type Row = readonly [string, string];
+
+function settingRow(name: SettingName): Row {
+  const { kind, text, unit, default: fallback, defaultText } = settingOf(name);
+  const flag = `--${flagOf(name)}`;
+  // A switch that is on by default is of use with its other value alone.
+  const value = kind.placeholder === undefined ? (fallback === true ? "=false" : "") : ` ${kind.placeholder}`;
+  const shown =
+    defaultText ?? (fallback === undefined ? "" : `${String(fallback)}${unit === "ms" ? " ms" : ""}`);
+  const told = shown === "" || kind.placeholder === undefined ? text : `${text} (default ${shown})`;
+  return [`${flag}${value}`, told.replaceAll("`", "")];
+}
+
+function aligned(rows: readonly Row[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`).join("\n");
+}
+
+function wrap(text: string, width: number): string {
+  const lines: string[] = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1) ?? "";
+    if (last.length + word.length + 1 > width) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines.join("\n");
+}

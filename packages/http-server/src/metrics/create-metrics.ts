@@ -1,0 +1,55 @@
+import type { Gateway, Ledger } from "@modelgate/core";
+import { readGauges } from "./read-gauges.ts";
+import type { MetricsText } from "./render-metrics.ts";
+import { RequestMetrics } from "./request-metrics.ts";
+import { FirstNames } from "./series.ts";
+import { TaskMetrics } from "./task-metrics.ts";
+
+export interface MetricsOptions {
+  /** The gateway's own, whose waiting tasks each scrape tells. Default: these are left out. */
+  readonly ledger?: Pick<Ledger, "stats"> | undefined;
+}
+
+/** What a gateway tells a monitoring system. One for each gateway, made before it starts. */
+export interface Metrics {
+  /** Counts one answered request. `path` is the pattern of its route; `undefined` where there was none. */
+  observe(path: string | undefined, method: string, status: number, durationMs: number): void;
+  /** What a scrape gets: text in the format of Prometheus. */
+  render(): Promise<MetricsText>;
+  /** Stops listening to the gateway. Idempotent. */
+  close(): void;
+}
+
+/** Models that get series of their own. */
+const MOST_MODELS = 200;
+
+/**
+ * Counts what a gateway does, from now on. Labels are bounded: models are the first 200 that are seen, the rest is
+ * `other`; no id, address or text of a caller is in one. The Prometheus client is loaded by the first scrape.
+ */
+export function createMetrics(gateway: Gateway, { ledger }: MetricsOptions = {}): Metrics {
+  const models = new FirstNames(MOST_MODELS);
+  const tasks = new TaskMetrics(gateway, models);
+  const requests = new RequestMetrics();
+  let rendering: Promise<MetricsText> | undefined;
+
+  async function render(): Promise<MetricsText> {
+    const [{ renderMetrics }, gauges] = await Promise.all([
+      import("./render-metrics.ts"),
+      readGauges({ gateway, ledger, models }),
+    ]);
+    return renderMetrics([...requests.families(), ...tasks.families(), ...gauges]);
+  }
+
+  return {
+    observe: (path, method, status, durationMs) => requests.observe(path, method, status, durationMs),
+    render() {
+      // Scrapes at the same time share one: what they would read is the same.
+      rendering ??= render().finally(() => {
+        rendering = undefined;
+      });
+      return rendering;
+    },
+    close: () => tasks.close(),
+  };
+}

@@ -1,0 +1,137 @@
+/** What a metric is, in the words of the exposition format. */
+export interface MetricSpec {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+/** Seconds. From an answer out of a cache to a file that is worked through in an hour. */
+export const WORK_BUCKETS: readonly number[] = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600,
+];
+/** Seconds. From no wait at all to the day after which waiting ends. */
+export const WAIT_BUCKETS: readonly number[] = [
+  0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800, 3600, 14_400, 86_400,
+];
+
+/**
+ * Every metric of the gateway. The names that begin with `gateway_` and `scheduler_` are those of the CogStack Model
+ * Gateway, so that its dashboards go on working; their labels are its own where these are bounded.
+ */
+export const METRICS = {
+  requests: {
+    name: "gateway_requests_total",
+    type: "counter",
+    labels: ["method", "endpoint", "status"],
+    help: "HTTP requests that were answered, by route and class of status.",
+  },
+  requestSeconds: {
+    name: "gateway_request_duration_seconds",
+    type: "histogram",
+    labels: ["method", "endpoint"],
+    help: "Time until the answer to a request begins, the waiting asked for by Prefer included.",
+  },
+  submitted: {
+    name: "gateway_tasks_processed_total",
+    type: "counter",
+    labels: ["model", "task"],
+    help: "Tasks that this process accepted.",
+  },
+  started: {
+    name: "scheduler_tasks_scheduled_total",
+    type: "counter",
+    labels: ["model", "type"],
+    help: "Attempts that this process began.",
+  },
+  returned: {
+    name: "scheduler_tasks_requeued_total",
+    type: "counter",
+    labels: ["model", "type", "counted", "code"],
+    help: "Attempts that were handed back; counted tells a failure from mere waiting.",
+  },
+  ended: {
+    name: "scheduler_tasks_completed_total",
+    type: "counter",
+    labels: ["model", "type", "status", "code"],
+    help: "Tasks that this process saw ending, by their final state and the code of their error.",
+  },
+  attemptSeconds: {
+    name: "modelgate_attempt_duration_seconds",
+    type: "histogram",
+    labels: ["model", "operation", "outcome"],
+    help: "Time from the begin of an attempt to its end.",
+  },
+  waitSeconds: {
+    name: "modelgate_task_wait_seconds",
+    type: "histogram",
+    labels: ["model", "operation"],
+    help: "Time from the acceptance of a task to its first attempt, both in this process.",
+  },
+  taskSeconds: {
+    name: "modelgate_task_duration_seconds",
+    type: "histogram",
+    labels: ["model", "operation", "status"],
+    help: "Time from the acceptance of a task to its end, both in this process.",
+  },
+  waiting: {
+    name: "modelgate_tasks_waiting",
+    type: "gauge",
+    labels: ["model"],
+    help: "Tasks that wait, in all processes on this ledger.",
+  },
+  waitingBytes: {
+    name: "modelgate_tasks_waiting_bytes",
+    type: "gauge",
+    labels: ["model"],
+    help: "Bytes of the payloads of the tasks that wait.",
+  },
+  inState: {
+    name: "modelgate_tasks_in_progress",
+    type: "gauge",
+    labels: ["state"],
+    help: "Tasks that are scheduled or running, in all processes on this ledger.",
+  },
+  servers: {
+    name: "modelgate_servers",
+    type: "gauge",
+    labels: ["state"],
+    help: "Model servers by state; paused ones are ready and get no work for a while.",
+  },
+  slots: {
+    name: "modelgate_slots",
+    type: "gauge",
+    labels: ["state"],
+    help: "Slots that this process would use, by the state of their server.",
+  },
+  inFlight: {
+    name: "modelgate_slots_in_use",
+    type: "gauge",
+    labels: ["state"],
+    help: "Attempts of this process on servers, by the state of the server.",
+  },
+  readyServers: {
+    name: "modelgate_model_ready_servers",
+    type: "gauge",
+    labels: ["model"],
+    help: "Servers that are ready for a known model.",
+  },
+  healthy: {
+    name: "modelgate_component_healthy",
+    type: "gauge",
+    labels: ["component"],
+    help: "Whether a part of the gateway answers.",
+  },
+  ejections: {
+    name: "modelgate_server_ejections_total",
+    type: "counter",
+    labels: [],
+    help: "Servers that got no work for a while because they kept failing.",
+  },
+  adapterFailures: {
+    name: "modelgate_adapter_failures_total",
+    type: "counter",
+    labels: ["adapter", "operation", "code"],
+    help: "Calls to the ledger and other parts that failed and are tried again.",
+  },
+} as const satisfies Readonly<Record<string, MetricSpec>>;

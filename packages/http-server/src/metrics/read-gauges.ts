@@ -1,0 +1,102 @@
+import type { Gateway, Ledger, LedgerStats, ServerStatus } from "@modelgate/core";
+import { METRICS, type MetricSpec } from "./metric-table.ts";
+import type { Family, FirstNames } from "./series.ts";
+
+/** A ledger that takes longer is left out of this scrape: an absent figure is better than an old or a late one. */
+const STATS_TIMEOUT_MS = 2_000;
+
+const SERVER_STATES = ["starting", "ready", "paused", "unhealthy", "draining"] as const;
+
+export interface GaugeSources {
+  readonly gateway: Pick<Gateway, "models" | "health">;
+  readonly ledger: Pick<Ledger, "stats"> | undefined;
+  readonly models: FirstNames;
+}
+
+/** What is so at this moment. */
+export async function readGauges({ gateway, ledger, models }: GaugeSources): Promise<readonly Family[]> {
+  const [health, stats] = await Promise.all([gateway.health().catch(() => undefined), readStats(ledger)]);
+  const components = Object.entries(health?.components ?? {});
+  return [
+    ...ledgerGauges(stats, models),
+    ...serverGauges(gateway, models),
+    gauge(
+      METRICS.healthy,
+      components.map(([name, state]) => [name, state === "healthy" ? 1 : 0]),
+    ),
+  ];
+}
+
+function ledgerGauges(stats: LedgerStats | undefined, models: FirstNames): Family[] {
+  const { lanes = [] } = stats ?? {};
+  return [
+    gauge(METRICS.waiting, total(lanes.map(({ model, waiting }) => [models.of(model), waiting]))),
+    gauge(METRICS.waitingBytes, total(lanes.map((lane) => [models.of(lane.model), lane.waitingBytes]))),
+    gauge(
+      METRICS.inState,
+      stats === undefined
+        ? []
+        : [
+            ["scheduled", stats.scheduled],
+            ["running", stats.running],
+          ],
+    ),
+  ];
+}
+
+function serverGauges(gateway: Pick<Gateway, "models">, models: FirstNames): Family[] {
+  const known = gateway.models();
+  // A server of several models is listed with each of them.
+  const servers = [
+    ...new Map(known.flatMap((model) => model.servers).map((each) => [each.id, each])).values(),
+  ];
+  const byState = (figure: (server: ServerStatus) => number): [string, number][] =>
+    SERVER_STATES.map((state) => {
+      const ofState = servers.filter((server) => stateOf(server) === state);
+      return [state, ofState.reduce((sum, server) => sum + figure(server), 0)];
+    });
+  const ready = known.map(({ name, servers: own }): [string, number] => [
+    models.of(name),
+    own.filter((server) => stateOf(server) === "ready").length,
+  ]);
+  return [
+    gauge(
+      METRICS.servers,
+      byState(() => 1),
+    ),
+    gauge(
+      METRICS.slots,
+      byState((server) => server.limit),
+    ),
+    gauge(
+      METRICS.inFlight,
+      byState((server) => server.inFlight),
+    ),
+    gauge(METRICS.readyServers, total(ready)),
+  ];
+}
+
+function stateOf({ state, isPaused }: ServerStatus): (typeof SERVER_STATES)[number] {
+  return state === "ready" && isPaused ? "paused" : state;
+}
+
+async function readStats(ledger: GaugeSources["ledger"]): Promise<LedgerStats | undefined> {
+  if (ledger === undefined) return undefined;
+  const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
+  const late = new Promise<undefined>((resolve) => {
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  return Promise.race([ledger.stats({ signal }).catch(() => undefined), late]);
+}
+
+/** Models that are `other` together are one. */
+function total(figures: readonly (readonly [string, number])[]): [string, number][] {
+  const sums = new Map<string, number>();
+  for (const [name, value] of figures) sums.set(name, (sums.get(name) ?? 0) + value);
+  return [...sums];
+}
+
+function gauge(spec: MetricSpec, values: readonly (readonly [string, number])[]): Family {
+  const [label = ""] = spec.labels;
+  return { spec, samples: values.map(([name, value]) => ({ labels: { [label]: name }, value })) };
+}
