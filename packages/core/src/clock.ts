@@ -5,8 +5,9 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, callback) {
-    // Timers of the host wrap around at 2^31 ms; nothing here waits that long at once.
-    const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), 2_147_483_647));
+    // Timers of the host wrap around at 2^31 ms; nothing here waits that long at once. They drop a fraction, and whoever
+    // wakes a little early has to sleep once more.
+    const timer = setTimeout(callback, Math.min(Math.max(0, Math.ceil(delayMs)), 2_147_483_647));
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -1,32 +1,40 @@
 import type { FileHandle } from "node:fs/promises";
+import { GatewayError } from "@modelgate/core";
+import type { Ending } from "./ending.ts";
 import { atFiles } from "./file-error.ts";
 
-const CHUNK_BYTES = 64 * 1024;
+const PIECE_BYTES = 256 * 1024;
 
-/** The bytes from `start` to before `end` of an open file, which it closes at the end or when returned. */
+/**
+ * The bytes from `start` to before `end` of an open file. It closes the file at the end, when returned, and at once
+ * when `ending` ends. Each piece has memory of its own, so that a reader may keep it.
+ */
 export function fileBody(
   file: FileHandle,
   start: number,
   end: number,
-  signal: AbortSignal | undefined,
+  ending: Ending,
 ): AsyncIterableIterator<Uint8Array> {
   let position = start;
-  let isDone = false;
-  const finish = async (): Promise<void> => {
-    if (isDone) return;
-    isDone = true;
-    await file.close();
+  let closing: Promise<void> | undefined;
+  // A close waits for the read that is under way.
+  const finish = (): Promise<void> => {
+    closing ??= file.close().finally(() => ending.finish());
+    return closing;
   };
+  ending.onEnd = () => void finish().catch(() => {});
   return {
     async next() {
-      if (isDone) return { done: true, value: undefined };
+      ending.throwIfEnded();
+      if (closing !== undefined) return { done: true, value: undefined };
       try {
-        signal?.throwIfAborted();
         if (position < end) {
-          const chunk = new Uint8Array(Math.min(CHUNK_BYTES, end - position));
-          const { bytesRead } = await atFiles(() => file.read(chunk, 0, chunk.length, position));
+          const piece = new Uint8Array(Math.min(PIECE_BYTES, end - position));
+          const { bytesRead } = await atFiles(() => file.read(piece, 0, piece.length, position));
+          ending.throwIfEnded();
+          if (bytesRead === 0) throw cutShort();
           position += bytesRead;
-          if (bytesRead > 0) return { done: false, value: chunk.subarray(0, bytesRead) };
+          return { done: false, value: piece.subarray(0, bytesRead) };
         }
       } catch (error) {
         await finish();
@@ -44,4 +52,9 @@ export function fileBody(
       return this;
     },
   };
+}
+
+/** Objects never change in place, so somebody else did this. */
+function cutShort(): GatewayError {
+  return new GatewayError("STORE_UNAVAILABLE", "the object's file became shorter while it was read");
 }

@@ -1,5 +1,5 @@
 import { lstat, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { GatewayError } from "@modelgate/core";
 
 const KEY = /^[A-Za-z0-9_./-]{1,512}$/;
@@ -29,35 +29,43 @@ function pathOf(key: string): readonly string[] {
     const chunks: string[] = [];
     let rest = part;
     while (rest.length > CHUNK) {
-      chunks.push(rest.slice(0, CHUNK) + CONTINUED_MARK);
-      rest = rest.slice(CHUNK);
+      // What is left must not be `.` or `..`: those are folders of the file system's own.
+      const cut = rest.length < CHUNK + 3 ? CHUNK - 3 : CHUNK;
+      chunks.push(rest.slice(0, cut) + CONTINUED_MARK);
+      rest = rest.slice(cut);
     }
     return [...chunks, index === parts.length - 1 ? rest + OBJECT_MARK : rest];
   });
 }
 
-/** What the entry of a folder adds to the key of that folder; `undefined` for a file that is not ours. */
+/** What a name that we make looks like. */
+const OWN_NAME = /^[A-Za-z0-9_.-]+[~=]?$/;
+
+/** What the entry of a folder adds to the key of that folder; `undefined` for one that is not ours. */
 export function keyPartOf(
   name: string,
   isFolder: boolean,
 ): { readonly part: string; readonly isObject: boolean } | undefined {
+  if (!OWN_NAME.test(name)) return undefined;
   if (!isFolder) return name.endsWith(OBJECT_MARK) ? { part: name.slice(0, -1), isObject: true } : undefined;
   return { part: name.endsWith(CONTINUED_MARK) ? name.slice(0, -1) : `${name}/`, isObject: false };
 }
 
 /**
- * Throws if a symbolic link lies on the way to `folder`, whose root is a real path: it could lead out of the store's
- * own directory. A folder that does not exist is fine.
+ * Throws if a symbolic link lies on the way from `root`, a real path, to `folder`: it could lead out of the store's own
+ * directory. Folders that do not exist yet are fine, below ones that are what they seem.
  */
-export async function requireNoLink(folder: string): Promise<void> {
-  let real: string;
-  try {
-    real = await realpath(folder);
-  } catch (error) {
-    if (isCode(error, "ENOENT") || isCode(error, "ENOTDIR")) return;
-    throw error;
+export async function requireNoLink(folder: string, root: string): Promise<void> {
+  for (let at = folder; at !== root; at = dirname(at)) {
+    try {
+      if ((await realpath(at)) !== at) throw leadsOut();
+      return;
+    } catch (error) {
+      if (!isCode(error, "ENOENT") && !isCode(error, "ENOTDIR")) throw error;
+      // A link that leads nowhere yet has no real path either.
+      if (await isLink(at)) throw leadsOut();
+    }
   }
-  if (real !== folder) throw leadsOut();
 }
 
 /** Throws if `path` itself is a symbolic link or anything else that is no file. */
@@ -67,6 +75,10 @@ export async function requireFile(path: string): Promise<void> {
   } catch (error) {
     if (!isCode(error, "ENOENT")) throw error;
   }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true;
 }
 
 export function fileOf(root: string, key: string): string {
@@ -79,4 +91,10 @@ export function isCode(error: unknown, code: string): boolean {
 
 function leadsOut(): GatewayError {
   return new GatewayError("STORE_UNAVAILABLE", "a symbolic link lies in the object directory; remove it");
+}
+
+/** For `catch`: what is not there is `undefined`. */
+export function unlessMissing(error: unknown): undefined {
+  if (isCode(error, "ENOENT") || isCode(error, "ENOTDIR")) return undefined;
+  throw error;
 }

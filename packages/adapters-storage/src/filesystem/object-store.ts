@@ -1,25 +1,30 @@
 import { constants } from "node:fs";
-import { lstat, mkdir, open, opendir, realpath, rm, rmdir, stat, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { lstat, open, rmdir, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type ByteRange, GatewayError, type ObjectStat, type ObjectStore } from "@modelgate/core";
+import { Ending } from "./ending.ts";
 import { fileBody } from "./file-body.ts";
 import { atFiles } from "./file-error.ts";
 import { smallestKeys } from "./list-objects.ts";
-import { fileOf, isCode, requireKey, requireNoLink } from "./object-path.ts";
-import { type ObjectFolders, syncFolders, writeObject } from "./write-object.ts";
+import { fileOf, isCode, requireKey, requireNoLink, unlessMissing } from "./object-path.ts";
+import { openFolders } from "./open-folders.ts";
+import { syncFolders } from "./sync-folders.ts";
+import { type ObjectFolders, writeObject } from "./write-object.ts";
 
 export interface FilesystemObjectStoreOptions {
   /** Where the objects are; made if it is not there, readable by its owner only. On one local file system. */
   readonly directory: string;
 }
 
-/** Half-written files of a process that ended; one that still writes touches its file far more often. */
-const UNFINISHED_MS = 3_600_000;
 const PAGE = 1000;
+
+/** A link is not followed, and something that is no file (a pipe) does not hold the call up. */
+const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
  * Objects as files below one directory. A write goes to a file of its own, is synced and then renamed, so that a
- * reader or a crash meets the whole object or none. Several processes may share the directory.
+ * reader or a crash meets the whole object or none. Several processes may share the directory. Closing ends what is
+ * being written or read with `CLOSED`.
  */
 export function filesystemObjectStore(options: FilesystemObjectStoreOptions): ObjectStore {
   if (typeof options?.directory !== "string" || options.directory === "") {
@@ -27,11 +32,12 @@ export function filesystemObjectStore(options: FilesystemObjectStoreOptions): Ob
       details: { field: "directory" },
     });
   }
+  const underWay = new Set<Ending>();
   let isClosed = false;
   let opened: Promise<ObjectFolders> | undefined;
 
   const requireOpen = (): void => {
-    if (isClosed) throw new GatewayError("CLOSED", "the filesystem object store is closed");
+    if (isClosed) throw closed();
   };
   const begin = async (signal: AbortSignal | undefined): Promise<ObjectFolders> => {
     requireOpen();
@@ -48,41 +54,57 @@ export function filesystemObjectStore(options: FilesystemObjectStoreOptions): Ob
   return {
     capabilities: { durable: true, shared: true, presign: false },
     async put(key, body, { signal } = {}) {
+      requireOpen();
       requireKey(key);
-      const folders = await begin(signal);
-      const path = fileOf(folders.objects, key);
-      await writeObject(folders, path, body, signal);
-      return await atFiles(async () => statOf(key, await stat(path)));
+      signal?.throwIfAborted();
+      const ending = new Ending(underWay, signal);
+      try {
+        const folders = await begin(signal);
+        return statOf(key, await writeObject(folders, fileOf(folders.objects, key), body, ending));
+      } finally {
+        ending.finish();
+      }
     },
     async get(key, { signal, range } = {}) {
+      requireOpen();
       requireKey(key);
       const { objects } = await begin(signal);
       const path = fileOf(objects, key);
       return await atFiles(async () => {
-        await requireNoLink(dirname(path));
-        const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch(unlessMissing);
+        await requireNoLink(dirname(path), objects);
+        const file = await open(path, READ).catch(unlessMissing);
         if (file === undefined) return undefined;
         try {
           const found = await file.stat();
-          const { start, end } = boundsOf(range, found.size);
-          return { ...statOf(key, found), body: fileBody(file, start, end, signal) };
+          if (found.isFile()) {
+            const { start, end } = boundsOf(range, found.size);
+            requireOpen();
+            return {
+              ...statOf(key, found),
+              body: fileBody(file, start, end, new Ending(underWay, signal)),
+            };
+          }
         } catch (error) {
           await file.close();
           throw error;
         }
+        await file.close();
+        return undefined;
       });
     },
     async stat(key, { signal } = {}) {
+      requireOpen();
       requireKey(key);
       const { objects } = await begin(signal);
       const path = fileOf(objects, key);
       return await atFiles(async () => {
-        await requireNoLink(dirname(path));
+        await requireNoLink(dirname(path), objects);
         const found = await lstat(path).catch(unlessMissing);
         return found?.isFile() === true ? statOf(key, found) : undefined;
       });
     },
     async delete(keys, { signal } = {}) {
+      requireOpen();
       for (const key of keys) requireKey(key);
       const { objects } = await begin(signal);
       await atFiles(async () => {
@@ -90,9 +112,8 @@ export function filesystemObjectStore(options: FilesystemObjectStoreOptions): Ob
         for (const key of keys) {
           signal?.throwIfAborted();
           const path = fileOf(objects, key);
-          await requireNoLink(dirname(path));
-          if ((await unlink(path).catch(unlessMissing)) === undefined) continue;
-          touched.add(await removeEmpty(dirname(path), objects));
+          await requireNoLink(dirname(path), objects);
+          if (await removeFile(path)) touched.add(await removeEmpty(dirname(path), objects));
         }
         for (const folder of touched) await syncFolders(folder, objects);
       });
@@ -101,12 +122,13 @@ export function filesystemObjectStore(options: FilesystemObjectStoreOptions): Ob
       const { objects } = await begin(signal);
       return await atFiles(async () => {
         const keys = await smallestKeys(objects, prefix, cursor, PAGE + 1);
-        const items: ObjectStat[] = [];
-        for (const key of keys.slice(0, PAGE)) {
-          const found = await stat(fileOf(objects, key)).catch(unlessMissing);
-          if (found !== undefined) items.push(statOf(key, found));
-        }
-        return { items, nextCursor: keys.length > PAGE ? keys[PAGE - 1] : undefined };
+        const found = await Promise.all(
+          keys.slice(0, PAGE).map(async (key) => {
+            const entry = await lstat(fileOf(objects, key)).catch(unlessMissing);
+            return entry?.isFile() === true ? [statOf(key, entry)] : [];
+          }),
+        );
+        return { items: found.flat(), nextCursor: keys.length > PAGE ? keys[PAGE - 1] : undefined };
       });
     },
     async presign() {
@@ -115,27 +137,26 @@ export function filesystemObjectStore(options: FilesystemObjectStoreOptions): Ob
     },
     async close() {
       isClosed = true;
+      const open = [...underWay];
+      for (const ending of open) ending.end(closed());
+      await Promise.all(open.map(({ over }) => over));
     },
   };
 }
 
-async function openFolders(directory: string): Promise<ObjectFolders> {
-  const objects = join(directory, "objects");
-  const unfinished = join(directory, "unfinished");
-  for (const folder of [objects, unfinished]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  const folders = { objects: await realpath(objects), unfinished: await realpath(unfinished) };
-  const root = await realpath(directory);
-  if (folders.objects !== join(root, "objects") || folders.unfinished !== join(root, "unfinished")) {
-    throw new GatewayError("STORE_UNAVAILABLE", "the object directory holds a symbolic link; remove it");
+function closed(): GatewayError {
+  return new GatewayError("CLOSED", "the filesystem object store is closed");
+}
+
+/** Whether there was something to remove. */
+async function removeFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    unlessMissing(error);
+    return false;
   }
-  await syncFolders(folders.objects, dirname(root));
-  const oldestMs = Date.now() - UNFINISHED_MS;
-  for await (const { name } of await opendir(folders.unfinished)) {
-    const path = join(folders.unfinished, name);
-    const found = await lstat(path).catch(unlessMissing);
-    if (found !== undefined && found.mtimeMs < oldestMs) await rm(path, { force: true, recursive: true });
-  }
-  return folders;
 }
 
 /** Removes folders that the last object has left; returns the first that stays. */
@@ -166,11 +187,6 @@ function boundsOf(range: ByteRange | undefined, sizeBytes: number): { start: num
   return { start, end: Math.min(end + 1, sizeBytes) };
 }
 
-function statOf(key: string, found: { size: number; mtimeMs: number }): ObjectStat {
+function statOf(key: string, found: { readonly size: number; readonly mtimeMs: number }): ObjectStat {
   return { key, sizeBytes: found.size, modifiedAtMs: Math.floor(found.mtimeMs) };
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (isCode(error, "ENOENT") || isCode(error, "ENOTDIR")) return undefined;
-  throw error;
 }

@@ -1,9 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ByteStream } from "@modelgate/core";
+import { type ByteStream, GatewayError } from "@modelgate/core";
+import type { Ending } from "./ending.ts";
 import { atFiles } from "./file-error.ts";
+import { FileWriter } from "./file-writer.ts";
 import { isCode, requireFile, requireNoLink } from "./object-path.ts";
+import { syncFolders } from "./sync-folders.ts";
 
 export interface ObjectFolders {
   /** Real path of the folder that the objects are below. */
@@ -13,79 +16,67 @@ export interface ObjectFolders {
 }
 
 /** A folder may be removed as empty between its making and the rename into it. */
-const RENAME_TRIES = 10;
+const RENAME_TRIES = 100;
 
 /** Writes all of `body` to `path` or nothing, and returns once that survives a loss of power. */
 export async function writeObject(
   folders: ObjectFolders,
   path: string,
   body: ByteStream,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  await atFiles(() => requireNoLink(dirname(path)));
+  ending: Ending,
+): Promise<{ readonly size: number; readonly mtimeMs: number }> {
+  await atFiles(() => requireNoLink(dirname(path), folders.objects));
   await atFiles(() => requireFile(path));
   const unfinished = join(folders.unfinished, randomUUID());
   const file = await atFiles(() => open(unfinished, "wx", 0o600));
   try {
+    let written: { readonly size: number; readonly mtimeMs: number };
     try {
-      await fill(file, body, signal);
-      await atFiles(() => file.sync());
+      await fill(file, body, ending);
+      written = await atFiles(async () => {
+        await file.sync();
+        return await file.stat();
+      });
     } finally {
       await file.close();
     }
-    await atFiles(() => moveTo(path, unfinished));
+    ending.throwIfEnded();
+    await atFiles(() => moveTo(path, unfinished, folders.objects));
+    await atFiles(() => syncFolders(dirname(path), folders.objects));
+    return written;
   } catch (error) {
     await rm(unfinished, { force: true }).catch(() => {});
     throw error;
   }
-  await atFiles(() => syncFolders(dirname(path), folders.objects));
 }
 
-async function fill(file: FileHandle, body: ByteStream, signal: AbortSignal | undefined): Promise<void> {
-  // `for await` returns the body's iterator when the loop is left by an error, so that its source is freed.
-  for await (const chunk of untilAborted(body, signal)) {
-    for (let at = 0; at < chunk.byteLength; ) {
-      const { bytesWritten } = await atFiles(() => file.write(chunk, at, chunk.byteLength - at));
-      at += bytesWritten;
-    }
-  }
-}
-
-/** The same pieces, but an abort does not wait for a source that has stalled. */
-async function* untilAborted(body: ByteStream, signal: AbortSignal | undefined): ByteStream {
-  if (signal === undefined) {
-    yield* body;
-    return;
-  }
+async function fill(file: FileHandle, body: ByteStream, ending: Ending): Promise<void> {
   const iterator = body[Symbol.asyncIterator]();
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  aborted.catch(() => {});
-  let isEnded = false;
+  const writer = new FileWriter(file);
+  let isOver = false;
   try {
     for (;;) {
-      signal.throwIfAborted();
-      const step = await Promise.race([iterator.next(), aborted]);
-      if (step.done === true) {
-        isEnded = true;
-        return;
-      }
-      yield step.value;
+      // An end does not wait for a source that has stalled.
+      const next = await ending.race(async () => await iterator.next());
+      if (next.done === true) break;
+      if (!(next.value instanceof Uint8Array)) throw notBytes();
+      await writer.add(next.value);
     }
+    isOver = true;
+    await writer.flush();
   } finally {
-    signal.removeEventListener("abort", onAbort);
-    // A generator that hangs in `next` queues its `return` behind it, so this must not be awaited.
-    if (!isEnded) void Promise.resolve(iterator.return?.()).catch(() => {});
+    await writer.idle();
+    // Not awaited: a generator that hangs in `next` queues its `return` behind it.
+    if (!isOver) void Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }
 
-async function moveTo(path: string, unfinished: string): Promise<void> {
+async function moveTo(path: string, unfinished: string, root: string): Promise<void> {
   for (let tries = 1; ; tries += 1) {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      // Once more, now that all folders are there: much may have happened while the body came.
+      await requireNoLink(dirname(path), root);
       await rename(unfinished, path);
       return;
     } catch (error) {
@@ -94,29 +85,8 @@ async function moveTo(path: string, unfinished: string): Promise<void> {
   }
 }
 
-/**
- * Makes the names on the way durable, from `folder` up to `root`. All of them each time: another process may have
- * made a folder a moment ago and not have synced it yet, and a folder without changes costs next to nothing.
- */
-export async function syncFolders(folder: string, root: string): Promise<void> {
-  for (let at = folder; ; at = dirname(at)) {
-    await syncFolder(at);
-    if (at === root || at === dirname(at)) return;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  let handle: FileHandle;
-  try {
-    handle = await open(folder, "r");
-  } catch (error) {
-    // Removed as empty meanwhile, or a system (Windows) that opens no folders.
-    if (isCode(error, "ENOENT") || process.platform === "win32") return;
-    throw error;
-  }
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+function notBytes(): GatewayError {
+  return new GatewayError("INVALID_REQUEST", "body must give pieces of bytes (Uint8Array)", {
+    details: { field: "body" },
+  });
 }

@@ -89,7 +89,9 @@ function openLibsql(path: string): RawDatabase {
 /** Whoever runs a newer Node needs it not, so it is theirs to install. */
 function requireLibsql(): new (path: string) => RawDatabase {
   try {
-    return require("libsql") as new (path: string) => RawDatabase;
+    return require("libsql") as new (
+      path: string,
+    ) => RawDatabase;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
     const fix = "run `npm install libsql`, or use Node 22.13 or newer";

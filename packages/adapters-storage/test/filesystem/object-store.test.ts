@@ -1,11 +1,16 @@
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type ByteStream, GatewayError, type ObjectStore } from "@modelgate/core";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { filesystemObjectStore } from "../../src/filesystem/index.ts";
 import { canMount, smallDisk } from "../mounts.ts";
+
+// What must hold of every object store is in the contract kit; this is what files have of their own.
+
+const MAKE_PIPE = "mkfifo";
 
 async function open(given?: string): Promise<{ store: ObjectStore; directory: string }> {
   const directory = given ?? (await mkdtemp(join(tmpdir(), "modelgate-test-")));
@@ -15,6 +20,12 @@ async function open(given?: string): Promise<{ store: ObjectStore; directory: st
 
 async function* streamOf(...parts: (string | Uint8Array)[]): ByteStream {
   for (const part of parts) yield typeof part === "string" ? new TextEncoder().encode(part) : part;
+}
+
+/** A body that gives these pieces and then nothing, not even an end. */
+async function* stalled(...parts: string[]): ByteStream {
+  yield* streamOf(...parts);
+  await new Promise(() => {});
 }
 
 async function textOf(body: ByteStream | undefined): Promise<string> {
@@ -38,67 +49,37 @@ async function filesIn(folder: string): Promise<string[]> {
 }
 
 describe("keys", () => {
-  const hostile = [
-    "",
-    "/",
-    "/a",
-    "a/",
-    "a//b",
-    "..",
-    "../a",
-    "a/../b",
-    "a/..",
-    ".",
-    "a/./b",
-    "a\0b",
-    "a\\b",
-    "ä",
-    "a b",
-    "a~",
-    "a=",
-    "x".repeat(513),
-  ];
-
-  it.each(hostile.map((key) => [key]))("%j is refused everywhere", async (key) => {
+  it.each([["."], ["a/."], ["./a"], ["a/./b"], ["a~"], ["a="], ["a=/b"]])("%j is refused", async (key) => {
     const { store } = await open();
-    expect(await codeOf(store.put(key, streamOf("x")))).toBe("INVALID_REQUEST");
-    expect(await codeOf(store.get(key))).toBe("INVALID_REQUEST");
-    expect(await codeOf(store.stat(key))).toBe("INVALID_REQUEST");
-    expect(await codeOf(store.delete([key]))).toBe("INVALID_REQUEST");
+    for (const call of [
+      store.put(key, streamOf("x")),
+      store.get(key),
+      store.stat(key),
+      store.delete([key]),
+    ]) {
+      expect(await codeOf(call)).toBe("INVALID_REQUEST");
+    }
   });
 
-  it("of any allowed form hold their objects apart", async () => {
+  it("whose parts are cut into names of their own never meet, wherever they are cut", async () => {
     const { store } = await open();
-    const keys = [
-      "a",
-      "a/b",
-      "a/b/c",
-      "a.b",
-      "a..b",
-      "...",
-      "-",
-      "A",
-      "x".repeat(512),
-      "x".repeat(200),
-      `${"x".repeat(200)}/y`,
-      `${"y/".repeat(255)}yy`,
-    ];
-    for (const key of keys) await store.put(key, streamOf(`body of ${key}`));
-    for (const key of keys) expect(await textOf((await store.get(key))?.body)).toBe(`body of ${key}`);
-    expect((await store.list("")).items.map(({ key }) => key)).toEqual([...keys].sort());
-    await store.delete([...keys, "unknown"]);
-    expect((await store.list("")).items).toEqual([]);
+    const parts = Array.from({ length: 13 }, (_, at) => "x".repeat(194 + at));
+    const keys = parts.flatMap((part) => [part, `${part}/y`, `${part}./y`, `${part}../y`, `${part}..`]);
+    for (const key of ["y", ...keys]) await store.put(key, streamOf(key));
+    for (const key of ["y", ...keys]) expect(await textOf((await store.get(key))?.body)).toBe(key);
+    expect((await store.list("")).items.map(({ key }) => key)).toEqual(["y", ...keys].sort());
   });
 
-  it("never lead out of the directory, not even by a symbolic link", async () => {
+  it("never lead out of the directory by a symbolic link, however deep below it they end", async () => {
     const { store, directory } = await open();
     const outside = await mkdtemp(join(tmpdir(), "modelgate-outside-"));
     onTestFinished(() => rm(outside, { recursive: true, force: true }));
     await writeFile(join(outside, "secret~"), "secret");
     await store.put("real", streamOf("x"));
     await symlink(outside, join(directory, "objects", "link"));
+    await symlink(join(outside, "nothing-yet"), join(directory, "objects", "dangling"));
     await symlink(join(outside, "secret~"), join(directory, "objects", "direct~"));
-    for (const key of ["link/secret", "direct"]) {
+    for (const key of ["link/secret", "link/new/deep/k", "dangling/k", "direct"]) {
       expect(await textOf((await store.get(key).catch(() => undefined))?.body)).toBe("");
       expect(await store.stat(key).catch(() => undefined)).toBeUndefined();
       expect(await codeOf(store.put(key, streamOf("overwritten")))).toBe("STORE_UNAVAILABLE");
@@ -107,125 +88,104 @@ describe("keys", () => {
     expect(await readdir(outside)).toEqual(["secret~"]);
     expect((await stat(join(outside, "secret~"))).size).toBe(6);
     expect((await store.list("")).items.map(({ key }) => key)).toEqual(["real"]);
+    expect(await readdir(join(directory, "unfinished"))).toEqual([]);
   });
 });
 
-describe("an object", () => {
-  it("is there whole or not at all", async () => {
-    const { store, directory } = await open();
-    await store.put("a", streamOf("first"));
-    const broken = new Error("the sender hung up");
-    const body = (async function* (): ByteStream {
-      yield new Uint8Array(100_000);
-      throw broken;
+describe("a put", () => {
+  it("resolves although the object is deleted at once", async () => {
+    const { store } = await open();
+    let isOver = false;
+    const deleting = (async () => {
+      while (!isOver) await store.delete(["a/b"]);
     })();
-    await expect(store.put("a", body)).rejects.toBe(broken);
-    expect(await textOf((await store.get("a"))?.body)).toBe("first");
-    expect(await filesIn(directory)).toEqual(["a~"]);
-    expect(await store.put("a", streamOf("sec", "ond"))).toMatchObject({ key: "a", sizeBytes: 6 });
-    expect(await textOf((await store.get("a"))?.body)).toBe("second");
-    await store.put("empty", streamOf());
-    expect(await textOf((await store.get("empty"))?.body)).toBe("");
+    for (let round = 0; round < 100; round += 1) {
+      expect(await store.put("a/b", streamOf("12345"))).toMatchObject({ key: "a/b", sizeBytes: 5 });
+    }
+    isOver = true;
+    await deleting;
   });
 
-  it("is not waited for after an abort, although its source has stalled", async () => {
+  it("leaves no file behind, whatever ends it", async () => {
     const { store, directory } = await open();
     const controller = new AbortController();
-    const stalled = (async function* (): ByteStream {
-      yield new Uint8Array(10);
-      await new Promise(() => {});
-    })();
-    const put = store.put("a", stalled, { signal: controller.signal });
+    const aborted = store.put("a", stalled("x"), { signal: controller.signal }).catch(() => {});
+    const closed = codeOf(store.put("b", stalled("x")));
+    const words = (async function* (): AsyncGenerator<unknown> {
+      yield "not bytes";
+    })() as ByteStream;
+    expect(await codeOf(store.put("c", words))).toBe("INVALID_REQUEST");
     await delay(30);
-    const reason = new Error("enough");
-    controller.abort(reason);
-    await expect(put).rejects.toBe(reason);
+    expect(await filesIn(directory)).toHaveLength(2);
+    controller.abort();
+    await aborted;
+    await store.close();
     expect(await filesIn(directory)).toEqual([]);
+    expect(await closed).toBe("CLOSED");
   });
 
-  it("is read in ranges with both ends inclusive", async () => {
-    const { store } = await open();
-    await store.put("a", streamOf("0123456789"));
-    const read = async (start: number, end?: number): Promise<string> =>
-      textOf((await store.get("a", { range: { start, end } }))?.body);
-    expect(await read(0, 0)).toBe("0");
-    expect(await read(3, 5)).toBe("345");
-    expect(await read(8, 100)).toBe("89");
-    expect(await read(9)).toBe("9");
-    for (const range of [
-      { start: 10 },
-      { start: -1 },
-      { start: 5, end: 4 },
-      { start: 0.5 },
-      { start: Number.NaN },
-    ]) {
-      expect(await codeOf(store.get("a", { range }))).toBe("INVALID_REQUEST");
-    }
-    expect(await store.get("nothing", { range: { start: 3 } })).toBeUndefined();
-  });
-
-  it("is read to its end although it is deleted or replaced meanwhile", async () => {
-    const { store } = await open();
-    const large = "x".repeat(300_000);
-    await store.put("a", streamOf(large));
-    const first = await store.get("a");
-    const second = await store.get("a");
-    await store.put("a", streamOf("new"));
-    await store.delete(["a"]);
-    expect(await textOf(first?.body)).toBe(large);
-    const iterator = second?.body[Symbol.asyncIterator]();
-    await iterator?.return?.();
-    expect(await iterator?.next()).toEqual({ done: true, value: undefined });
-    expect(await store.get("a")).toBeUndefined();
-  });
-
-  it("passes through in pieces, both ways", { timeout: 60_000 }, async () => {
-    const { store } = await open();
-    const chunk = new Uint8Array(1024 * 1024).fill(7);
-    const before = process.memoryUsage().arrayBuffers;
-    let most = 0;
-    await store.put("big", streamOf(...Array.from({ length: 200 }, () => chunk)));
-    let sizeBytes = 0;
-    for await (const part of (await store.get("big"))?.body ?? []) {
-      sizeBytes += part.length;
-      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
-    }
-    expect(sizeBytes).toBe(200 * chunk.length);
-    expect(most).toBeLessThan(100 * 1024 * 1024);
-  });
-
-  it("survives others that come and go in the same folder", async () => {
-    const { store } = await open();
-    const worker = async (name: string): Promise<void> => {
-      for (let round = 0; round < 40; round += 1) {
-        await store.put(`shared/deep/${name}`, streamOf(name));
-        expect(await textOf((await store.get(`shared/deep/${name}`))?.body)).toBe(name);
-        await store.delete([`shared/deep/${name}`]);
-      }
+  it("that trickles in touches its file often enough not to be swept", async () => {
+    const { store, directory } = await open();
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    let sizeAtLast = 0;
+    const trickle = async function* (): ByteStream {
+      yield* streamOf("first");
+      vi.advanceTimersByTime(61_000);
+      yield* streamOf("second");
+      await delay(50);
+      const [name = ""] = await readdir(join(directory, "unfinished"));
+      sizeAtLast = (await stat(join(directory, "unfinished", name))).size;
     };
-    await Promise.all(["a", "b", "c"].map(worker));
-    expect((await store.list("")).items).toEqual([]);
+    await store.put("k", trickle());
+    expect(sizeAtLast).toBe(11);
+    expect(await textOf((await store.get("k"))?.body)).toBe("firstsecond");
+  });
+});
+
+describe("a body", () => {
+  it("ends with CLOSED when the store is closed, and its file is closed by then", async () => {
+    const { store } = await open();
+    await store.put("k", streamOf(new Uint8Array(600_000)));
+    const begun = (await store.get("k"))?.body[Symbol.asyncIterator]();
+    const untouched = (await store.get("k"))?.body;
+    expect((await begun?.next())?.value).toHaveLength(262_144);
+    await store.close();
+    expect(await codeOf((begun as AsyncIterator<Uint8Array>).next())).toBe("CLOSED");
+    expect(await codeOf(textOf(untouched))).toBe("CLOSED");
+  });
+
+  it("throws when somebody has cut its file short, instead of ending early", async () => {
+    const { store, directory } = await open();
+    await store.put("k", streamOf(new Uint8Array(600_000)));
+    const found = await store.get("k");
+    await truncate(join(directory, "objects", "k~"), 300_000);
+    expect(await codeOf(textOf(found?.body))).toBe("STORE_UNAVAILABLE");
   });
 });
 
 describe("the directory", () => {
-  it("is listed by key, in pages and below a prefix", { timeout: 60_000 }, async () => {
-    const { store } = await open();
-    const keys = Array.from({ length: 1100 }, (_, index) => `p${index % 7}/${index}`);
-    for (let at = 0; at < keys.length; at += 50)
-      await Promise.all(keys.slice(at, at + 50).map((key) => store.put(key, streamOf(key))));
-    const found: string[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await store.list("", cursor);
-      found.push(...page.items.map(({ key }) => key));
-      cursor = page.nextCursor;
-    } while (cursor !== undefined);
-    expect(found).toEqual([...keys].sort());
-    expect((await store.list("p3/1")).items.map(({ key }) => key)).toEqual(
-      keys.filter((key) => key.startsWith("p3/1")).sort(),
-    );
-    expect((await store.list("nothing")).items).toEqual([]);
+  it("shows objects only: whatever else lies in it is not read, listed or waited for", async () => {
+    const { store, directory } = await open();
+    await store.put("real", streamOf("x"));
+    const objects = join(directory, "objects");
+    await mkdir(join(objects, "folder~"));
+    await writeFile(join(objects, "no-object"), "x");
+    await writeFile(join(objects, "n\u00f6~"), "x");
+    execFileSync(MAKE_PIPE, [join(objects, "pipe~")]);
+    for (const key of ["folder", "pipe", "no-object"]) {
+      expect([await store.get(key), await store.stat(key)]).toEqual([undefined, undefined]);
+    }
+    expect((await store.list("")).items.map(({ key }) => key)).toEqual(["real"]);
+  });
+
+  it("loses the folders that its last object has left", async () => {
+    const { store, directory } = await open();
+    for (const key of ["a/b/c/k", "a/b/l", "m"]) await store.put(key, streamOf("x"));
+    await store.delete(["a/b/c/k"]);
+    expect(await readdir(join(directory, "objects", "a", "b"))).toEqual(["l~"]);
+    await store.delete(["a/b/l", "m"]);
+    expect(await readdir(join(directory, "objects"))).toEqual([]);
   });
 
   it("loses half-written files of long ago when it is opened, and no others", async () => {
@@ -245,24 +205,6 @@ describe("the directory", () => {
     await store.put("a/b", streamOf("x"));
     expect((await stat(join(directory, "new"))).mode & 0o777).toBe(0o700);
     expect((await stat(join(directory, "new/objects/a/b~"))).mode & 0o777).toBe(0o600);
-  });
-
-  it("claims no addresses and nothing after it was closed", async () => {
-    const { store } = await open();
-    expect(store.capabilities).toEqual({ durable: true, shared: true, presign: false });
-    expect(await codeOf(store.presign("a", 1000))).toBe("UNSUPPORTED");
-    await store.close();
-    await store.close();
-    for (const call of [
-      store.get("a"),
-      store.put("a", streamOf("x")),
-      store.stat("a"),
-      store.delete(["a"]),
-      store.list(""),
-      store.presign("a", 1),
-    ]) {
-      expect(await codeOf(call)).toBe("CLOSED");
-    }
   });
 
   it.runIf(canMount())(

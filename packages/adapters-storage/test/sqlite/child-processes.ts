@@ -20,9 +20,7 @@ export interface StoreProcess {
 
 /** Starts `store-child.ts`; Node 20 needs it bundled. It is killed when the test ends. */
 export async function startChild(directory: string, ...command: readonly string[]): Promise<StoreProcess> {
-  built ??= bundle();
-  await built;
-  const child = spawn(process.execPath, [fileURLToPath(new URL("child.js", folder)), directory, ...command], {
+  const child = spawn(process.execPath, [await childFile("child"), directory, ...command], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -51,11 +49,19 @@ export async function startChild(directory: string, ...command: readonly string[
   return { process: child, lines, line, exited };
 }
 
+/** The bundled program of a child. */
+export async function childFile(name: "child" | "ledger-child"): Promise<string> {
+  built ??= bundle();
+  await built;
+  return fileURLToPath(new URL(`${name}.js`, folder));
+}
+
 async function bundle(): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(new URL("package.json", folder), '{"type":"module"}');
   const sources = {
     child: new URL("./store-child.ts", import.meta.url),
+    "ledger-child": new URL("./ledger-child.ts", import.meta.url),
     worker: new URL("../../src/sqlite/worker.ts", import.meta.url),
   };
   for (const [name, source] of Object.entries(sources)) {

@@ -17,7 +17,7 @@ export interface ByteRange {
   readonly end?: number | undefined;
 }
 
-/** Payloads and results as streams. A key is 1 to 512 characters of `[A-Za-z0-9_./-]`, without `..` or empty parts. */
+/** Payloads and results as streams. A key is 1 to 512 characters of `[A-Za-z0-9_./-]`, without empty parts, `.` or `..`. */
 export interface ObjectStore extends Closable {
   readonly capabilities: { readonly durable: boolean; readonly shared: boolean; readonly presign: boolean };
   /**

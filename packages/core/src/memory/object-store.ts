@@ -14,7 +14,7 @@ export interface MemoryObjectStoreOptions {
   readonly maxBytes?: number | undefined;
 }
 
-const KEY = /^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/;
+const KEY = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+)*$/;
 const PIECE_BYTES = 65_536;
 
 interface StoredObject {
@@ -80,10 +80,10 @@ export function memoryObjectStore(options: MemoryObjectStoreOptions = {}): Objec
 }
 
 function checkKey(key: string): void {
-  if (key.length <= 512 && KEY.test(key) && !key.split("/").includes("..")) return;
+  if (key.length <= 512 && KEY.test(key)) return;
   throw new GatewayError(
     "INVALID_REQUEST",
-    'key must be 1 to 512 characters of A-Z, a-z, 0-9, "_", ".", "/" and "-", without ".." or empty parts',
+    'key must be 1 to 512 characters of A-Z, a-z, 0-9, "_", ".", "/" and "-", without empty parts, "." or ".."',
     { details: { field: "key" } },
   );
 }

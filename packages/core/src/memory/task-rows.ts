@@ -63,7 +63,7 @@ export class TaskRows {
   }
 
   insert(task: TaskRecord, payload: Uint8Array | undefined): void {
-    this.#rows.set(task.id, { task, payload, result: undefined });
+    this.#rows.set(task.id, { task, payload: copyOf(payload), result: undefined });
     const key = { createdAtMs: task.createdAtMs, id: task.id };
     let at = this.#order.length;
     while (at > 0 && isNewer(this.#order[at - 1] as typeof key, key)) at -= 1;
@@ -76,7 +76,7 @@ export class TaskRows {
   update(row: Row, task: TaskRecord): void {
     const before = row.task;
     row.task = stripInline(task);
-    if (task.result?.inline !== undefined) row.result = task.result.inline;
+    if (task.result?.inline !== undefined) row.result = copyOf(task.result.inline);
     this.#account(before, row.task);
   }
 
@@ -187,9 +187,14 @@ function stripInline(task: TaskRecord): TaskRecord {
   return { ...task, result };
 }
 
-/** A body with its bytes, for a reader who asked. */
+/** What a caller does to its own bytes changes nothing here. (`slice` of a Buffer would share them.) */
+function copyOf<T extends Uint8Array | undefined>(bytes: T): T {
+  return (bytes === undefined ? undefined : new Uint8Array(bytes)) as T;
+}
+
+/** A body with a copy of its bytes, for a reader who asked. */
 export function withInline<T extends BodyRef | ResultRef>(ref: T, inline: Uint8Array | undefined): T {
-  return inline === undefined ? ref : { ...ref, inline };
+  return inline === undefined ? ref : { ...ref, inline: copyOf(inline) };
 }
 
 function isNewer(a: { createdAtMs: number; id: string }, b: { createdAtMs: number; id: string }): boolean {

@@ -48,38 +48,18 @@ describe("the memory discovery", () => {
 });
 
 describe("the memory wakeups", () => {
-  it("are heard by all who share a hub, whatever a listener does", async () => {
-    const hub = memoryWakeupsHub();
-    const [one, two, alone] = [memoryWakeups({ hub }), memoryWakeups({ hub }), memoryWakeups()];
+  it("without a hub are heard by the users of one object only", async () => {
+    const [own, alone, shared] = [
+      memoryWakeups(),
+      memoryWakeups(),
+      memoryWakeups({ hub: memoryWakeupsHub() }),
+    ];
     const heard: string[] = [];
-    one.subscribe("work", () => {
-      throw new Error("a bad listener");
-    });
-    const stop = one.subscribe("work", (names) => heard.push(`one ${names}`));
-    two.subscribe("work", (names) => heard.push(`two ${names}`));
-    two.subscribe("ended", (names) => heard.push(`ended ${names}`));
+    own.subscribe("work", (names) => heard.push(`own ${names}`));
     alone.subscribe("work", () => heard.push("alone"));
-    await two.publish("work", ["a", "b"]);
+    shared.subscribe("work", () => heard.push("shared"));
+    await own.publish("work", ["a", "b"]);
     await settled();
-    expect(heard).toEqual(["one a,b", "two a,b"]);
-    stop();
-    await one.publish("ended", ["t"]);
-    await one.publish("work", ["c"]);
-    await settled();
-    expect(heard.slice(2)).toEqual(["ended t", "two c"]);
-  });
-
-  it("end with the one that is closed", async () => {
-    const hub = memoryWakeupsHub();
-    const [one, two] = [memoryWakeups({ hub }), memoryWakeups({ hub })];
-    const heard: string[] = [];
-    one.subscribe("work", () => heard.push("one"));
-    two.subscribe("work", () => heard.push("two"));
-    await one.close();
-    await two.publish("work", ["a"]);
-    await settled();
-    expect(heard).toEqual(["two"]);
-    await expect(one.publish("work", [])).rejects.toMatchObject({ code: "CLOSED" });
-    expect(() => one.subscribe("work", () => {})).toThrow(expect.objectContaining({ code: "CLOSED" }));
+    expect(heard).toEqual(["own a,b"]);
   });
 });

@@ -30,7 +30,7 @@ export interface Kit<Fixture extends KitFixture> {
   readonly tests: readonly KitTest<Fixture>[];
 }
 
-export const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
 
 /**
  * Registers the kit's tests with a runner: `describeKit({ describe, it }, ledgerKit, "my ledger", open)`. `open` makes
