@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { ByteStream, OperationOptions } from "../contracts/common.ts";
@@ -69,6 +70,8 @@ export function memoryProtocol(options: MemoryProtocolOptions): ServerProtocol {
   }
   const runs = new MemoryRuns();
   const closing = new AbortController();
+  // Every call under way listens, and there may be many.
+  setMaxListeners(0, closing.signal);
   const guard = openness(`${name} protocol`, () => {
     closing.abort(new GatewayError("CLOSED", `the ${name} protocol was closed`));
     runs.cancelAll(closing.signal.reason);
