@@ -16,7 +16,7 @@ const server = createServer(async (request, response) => {
   }
   if (isBusy) {
     request.resume();
-    response.writeHead(503, { "retry-after": "3600" }).end("busy");
+    response.writeHead(503, { "retry-after": "3" }).end("busy");
     return;
   }
   let text = "";

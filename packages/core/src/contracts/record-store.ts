@@ -17,7 +17,11 @@ export interface StoredRecord {
   readonly version: string;
 }
 
-/** Small documents with compare-and-set: configurations, keys, usage, the installation's id. Values up to 256 KiB. */
+/**
+ * Small documents with compare-and-set: configurations, keys, usage, the installation's id. A key is any text up to
+ * 512 characters; one with a NUL or a lone surrogate may be refused with `INVALID_REQUEST`. Values have up to 256 KiB
+ * as JSON, and are copied on their way in and out. A version never comes again, not after a delete either.
+ */
 export interface RecordStore extends Closable {
   /** The record, or `undefined`. */
   get(key: string, options?: OperationOptions): Promise<StoredRecord | undefined>;
@@ -33,6 +37,6 @@ export interface RecordStore extends Closable {
   ): Promise<StoredRecord | undefined>;
   /** Removes if it still has that version; resolves whether it did. */
   delete(key: string, expected: string, options?: OperationOptions): Promise<boolean>;
-  /** Records whose key begins with `prefix`, by key. */
+  /** Records whose key begins with `prefix`, in an order of keys that stays the same. */
   list(prefix: string, cursor?: string, options?: OperationOptions): Promise<Page<StoredRecord>>;
 }

@@ -104,7 +104,7 @@ export const listing: readonly RecordStoreTest[] = [
         assert.equal(outcome?.key, key);
         assert.equal(await valueAt(records, key), "odd", `get(${JSON.stringify(key)})`);
       }
-      for (const key of ["a", "b", "ab", "", "a\ufffd", "\ufffdb"]) {
+      for (const key of ["a", "b", "ab", "a\ufffd", "\ufffdb"]) {
         assert.equal(await records.get(key), undefined, `get(${JSON.stringify(key)})`);
       }
     },
