@@ -65,7 +65,7 @@ export const judgeFailing: MakeJudge = (report, facts) => {
     if (task.state === "failed" && before?.state !== "failed") seeFailure(task, before, storeMs);
     if (failures > (before?.failures ?? 0)) {
       // The ledger knows that it was sent, and nobody lived to say that it was refused.
-      if (task.error?.code === "LEASE_LOST" && before?.sentAtMs !== undefined) add(id, 1);
+      if (wasTakenBack(event, before) && before?.sentAtMs !== undefined) add(id, 1);
       const count = task.repeatable
         ? (sends.get(id) ?? 0)
         : [...announced].filter((key) => key.startsWith(`${id}/`)).length;
@@ -133,3 +133,13 @@ export const judgeFailing: MakeJudge = (report, facts) => {
     },
   };
 };
+
+/** A sweep may find at once that the task has waited too long, and then tells that in place of the lost lease. */
+function wasTakenBack(
+  { task, cause }: HistoryEvent & { kind: "row" },
+  before: TaskRecord | undefined,
+): boolean {
+  const code = task.error?.code ?? "none";
+  if (code === "LEASE_LOST") return true;
+  return cause === "sweep" && before?.holder !== undefined && WAITING_ONLY.includes(code);
+}
