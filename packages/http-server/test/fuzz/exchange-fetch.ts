@@ -13,10 +13,12 @@ export async function exchangeFetch(
     abortAfterMs === undefined ? limit : AbortSignal.any([limit, AbortSignal.timeout(abortAfterMs)]);
   const hasBody = draft.framing !== "none" && !["GET", "HEAD"].includes(draft.method.toUpperCase());
   const body = draft.framing === "chunked" ? streamOf(draft.body) : new Uint8Array(draft.body);
+  // A length of -1 makes this client wait for ever before it sends; raw sockets send such headers all the same.
+  const headers = draft.headers.filter(([name]) => !/^content-length$/i.test(name));
   try {
     const response = await fetch(url + draft.target, {
       method: draft.method,
-      headers: [...draft.headers, ["User-Agent", agent]],
+      headers: [...headers, ["User-Agent", agent]],
       redirect: "manual",
       signal,
       ...(hasBody && { body, duplex: "half" }),
