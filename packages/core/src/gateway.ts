@@ -6,7 +6,7 @@ import type { ResultRef, TaskRecord } from "./contracts/task.ts";
 import { GatewayError } from "./errors.ts";
 import { SafeEmitter } from "./gateway/emitter.ts";
 import { EndingWatch, unknownTask } from "./gateway/ending-watch.ts";
-import { type Accepted, Intake } from "./gateway/intake.ts";
+import { Intake } from "./gateway/intake.ts";
 import { type ResolvedOptions, resolveOptions } from "./gateway/options.ts";
 import { GatewayWork } from "./gateway/work.ts";
 import type {
@@ -80,7 +80,7 @@ class StandardGateway implements Gateway {
     return this.#acceptedOne(await this.#intake.submit([requests], options));
   }
 
-  #accepted(results: readonly Accepted[]): readonly Accepted[] {
+  #accepted(results: readonly SubmitResult[]): readonly SubmitResult[] {
     const models = new Set<string>();
     for (const result of results) {
       if (!result.ok || result.isRepeat) continue;
@@ -95,7 +95,7 @@ class StandardGateway implements Gateway {
     return results;
   }
 
-  #acceptedOne(results: readonly Accepted[]): TaskRecord {
+  #acceptedOne(results: readonly SubmitResult[]): TaskRecord {
     const [result] = this.#accepted(results);
     if (result?.ok !== true)
       throw result?.error ?? new GatewayError("ADAPTER_FAILED", "the ledger gave no outcome for the task");

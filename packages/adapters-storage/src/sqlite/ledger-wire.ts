@@ -3,6 +3,7 @@ import {
   type ExchangeRequest,
   GatewayError,
   type Grant,
+  type IdempotencyRef,
   type NewTask,
   type OrphanHold,
   type Settlement,
@@ -41,23 +42,6 @@ export function toWireTask(task: NewTask, bodies: BodyPack): WireTask {
   const body: BodySlice | 0 = payload.inline === undefined ? 0 : bodies.add(payload.inline);
   const waitMs = finite(task.waitMs);
   const background = task.background ? 1 : 0;
-  const identity = identityOf(task);
-  if (task.idempotency === undefined)
-    return [
-      id,
-      model,
-      operation,
-      owner,
-      background,
-      priority,
-      boostMs,
-      waitMs,
-      payload.sizeBytes,
-      identity,
-      body,
-    ];
-  const { key, digest, keepMs } = task.idempotency;
-  const named: WireKey = [key, digest, finite(keepMs)];
   return [
     id,
     model,
@@ -68,10 +52,14 @@ export function toWireTask(task: NewTask, bodies: BodyPack): WireTask {
     boostMs,
     waitMs,
     payload.sizeBytes,
-    identity,
+    identityOf(task),
     body,
-    named,
+    task.idempotency === undefined ? 0 : toWireKey(task.idempotency),
   ];
+}
+
+function toWireKey({ key, digest, keepMs }: IdempotencyRef): WireKey {
+  return [key, digest, finite(keepMs)];
 }
 
 export function toSubmitOutcome(task: NewTask, submitted: WireSubmitted, nowMs: number): SubmitOutcome {

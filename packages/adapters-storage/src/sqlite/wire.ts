@@ -57,7 +57,7 @@ export type WireTask = readonly [
   number,
   string,
   BodySlice | 0,
-  WireKey?,
+  WireKey | 0,
 ];
 
 /** An idempotency key, the digest of what it stands for, and how long it is remembered. */

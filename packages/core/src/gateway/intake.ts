@@ -2,13 +2,14 @@ import { sleep } from "../clock.ts";
 import type { ByteStream, OperationOptions } from "../contracts/common.ts";
 import type { IdempotencyRef, LedgerStats, NewTask, SubmitOutcome } from "../contracts/ledger.ts";
 import type { OperationSpec } from "../contracts/server-protocol.ts";
-import type { BodyRef, TaskRecord } from "../contracts/task.ts";
+import type { BodyRef } from "../contracts/task.ts";
 import { GatewayError } from "../errors.ts";
-import type { SubmitRequest } from "../gateway-api.ts";
+import type { SubmitRequest, SubmitResult } from "../gateway-api.ts";
 import type { ServerDirectory } from "../routing/server-directory.ts";
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from "../scheduler/rank.ts";
 import { discardBody, type StoredBody, storeBody } from "../tasks/body.ts";
 import { inTime, withinTime } from "../tasks/time-limit.ts";
+import { isTaskId } from "../tasks/validate-task.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { OpenKeys, RequestDigest, requireKey } from "./request-digest.ts";
 
@@ -19,20 +20,12 @@ const SUBMIT_TIMEOUT_MS = 10_000;
 const STATS_AGE_MS = 1_000;
 const FULL_RETRY_AFTER_MS = 5_000;
 
-/** What may stand in an object's key; the ledger refuses a task with any other id. */
-const OBJECT_ID = /^[\w-]{1,128}$/;
-
 const encoder = new TextEncoder();
 
 /** A request, and the ended task that it repeats, if it does. */
 export interface IntakeRequest extends SubmitRequest {
   readonly retryOf?: string | undefined;
 }
-
-/** What one request came to, with the task's id where there is one. */
-export type Accepted =
-  | { readonly ok: true; readonly task: TaskRecord; readonly isRepeat: boolean }
-  | { readonly ok: false; readonly error: GatewayError };
 
 /** Takes requests in: checks them, stores large payloads, then enters the tasks into the ledger, in that order. */
 export class Intake {
@@ -51,14 +44,14 @@ export class Intake {
   }
 
   /** Rejects only for what concerns the whole batch: an abort, a store that is away, the only request's own stream. */
-  async submit(requests: readonly IntakeRequest[], { signal }: OperationOptions): Promise<Accepted[]> {
+  async submit(requests: readonly IntakeRequest[], { signal }: OperationOptions): Promise<SubmitResult[]> {
     signal?.throwIfAborted();
     await this.#count();
     const prepared = await this.#prepareAll(requests, signal);
     const tasks = prepared.filter((item): item is NewTask => !GatewayError.is(item));
     const outcomes = tasks.length === 0 ? [] : await this.#enter(tasks, signal);
     let at = 0;
-    return prepared.map((item): Accepted => {
+    return prepared.map((item): SubmitResult => {
       if (GatewayError.is(item)) return { ok: false, error: item };
       const outcome = outcomes[at++];
       if (outcome?.outcome !== "accepted" || outcome.task.payload.key !== item.payload.key)
@@ -192,7 +185,8 @@ export class Intake {
     }
     const stream = body instanceof Uint8Array ? whole(body) : body;
     // A key of its own for each try: an id that turns out to be taken must not lose its payload to this one.
-    const key = `payloads/${OBJECT_ID.test(id) ? id : "refused"}/${newId()}`;
+    // The ledger refuses a task with any other id; until then it must not become part of a path.
+    const key = `payloads/${isTaskId(id) ? id : "refused"}/${newId()}`;
     const limits = { tooLarge: { maxBytes: maxPayloadBytes, error: tooLarge }, operation: { signal } };
     return await checkpoint("gateway.payload", storeBody(stream, { objects, key, inlineBytes, ...limits }));
   }

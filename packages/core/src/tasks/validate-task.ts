@@ -5,6 +5,10 @@ import { MAX_PRIORITY } from "../scheduler/rank.ts";
 const TASK_ID = /^[A-Za-z0-9_-]{1,128}$/;
 const MAX_NAME = 256;
 
+export function isTaskId(text: string): boolean {
+  return TASK_ID.test(text);
+}
+
 function refuse(field: string, message: string): GatewayError {
   return new GatewayError("INVALID_REQUEST", message, { details: { field } });
 }
@@ -32,7 +36,7 @@ export function idempotencyMismatch(): GatewayError {
 
 /** Why a store must not take this task, or `undefined`. Every ledger uses it, so that all refuse the same. */
 export function refusalOf(task: NewTask): GatewayError | undefined {
-  if (!TASK_ID.test(task.id)) return refuse("id", "id must be 1 to 128 characters of A-Z, a-z, 0-9, _ and -");
+  if (!isTaskId(task.id)) return refuse("id", "id must be 1 to 128 characters of A-Z, a-z, 0-9, _ and -");
   if (!Number.isInteger(task.priority) || task.priority < 0 || task.priority > MAX_PRIORITY) {
     return refuse(
       "priority",

@@ -39,7 +39,7 @@ function submitOne(session: Session, wire: WireTask): WireSubmitted {
     body,
     key,
   ] = wire;
-  if (key !== undefined) {
+  if (key !== 0) {
     const before = rowOf(session, id);
     if (before !== undefined) return known(before, model, operation, owner);
     const first = findKey(session, wire, key);
@@ -58,11 +58,11 @@ function submitOne(session: Session, wire: WireTask): WireSubmitted {
     nowMs + waitMs,
     payloadBytes,
     identity,
-    key === undefined ? 0 : KEYED,
+    key === 0 ? 0 : KEYED,
   ];
   if (db.sql(INSERT).run(values).changes === 0) return known(rowOf(session, id), model, operation, owner);
   if (body !== 0) db.sql(INSERT_PAYLOAD).run([bytesAt(session, body)]);
-  if (key !== undefined) rememberKey(session, wire, key);
+  if (key !== 0) rememberKey(session, wire, key);
   lanes.change(model, background, 1, payloadBytes);
   return 0;
 }
