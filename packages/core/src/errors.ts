@@ -35,6 +35,8 @@ export const ERROR_CODES = {
   STORE_READ_ONLY: { retryable: false },
   /** The store was written by a newer version. */
   STORE_TOO_NEW: { retryable: false },
+  /** The store lacks what this version needs, and is not allowed to change it itself: run `modelgate migrate`. */
+  STORE_OUTDATED: { retryable: false },
   /** A newer incarnation or sequence of the same runner was seen. */
   STALE_RUNNER: { retryable: false },
   /** The backend does not claim this capability. */

@@ -20,6 +20,7 @@ export const STATUS_OF: Readonly<Record<GatewayErrorCode, number>> = {
   STORE_FULL: 507,
   STORE_READ_ONLY: 500,
   STORE_TOO_NEW: 500,
+  STORE_OUTDATED: 500,
   STALE_RUNNER: 500,
   UNSUPPORTED: 501,
   CLOSED: 503,

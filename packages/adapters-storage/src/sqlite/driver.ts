@@ -1,9 +1,6 @@
 import { createRequire } from "node:module";
 import { GatewayError } from "@modelgate/core";
-
-/** What SQLite stores and gives back. */
-export type SqlValue = string | number | null | Uint8Array;
-export type SqlRow = readonly SqlValue[];
+import type { SqlRow, SqlValue } from "../rows/task-row.ts";
 
 /** One prepared statement. Rows come as arrays, in the order of their columns. */
 interface Statement {

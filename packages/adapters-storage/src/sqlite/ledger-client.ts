@@ -18,15 +18,18 @@ import {
   type TaskRecord,
 } from "@modelgate/core";
 import { isTerminal, refusalOf } from "@modelgate/core/adapter";
+import { finite } from "../rows/finite.ts";
+import { cursorOf, toListQuery } from "../rows/list-query.ts";
+import { refusalOfSettlement, requireStorable } from "../rows/storable.ts";
+import type { SqlRow } from "../rows/task-row.ts";
+import { toRecord } from "../rows/task-row.ts";
 import { type BodyPack, copyOf } from "./body-pack.ts";
-import type { SqlRow } from "./driver.ts";
 import type { WireAmended } from "./engine/amend.ts";
 import type { WireGot } from "./engine/reads.ts";
 import type { WireSwept } from "./engine/sweep.ts";
 import * as wire from "./ledger-wire.ts";
 import { SentLists } from "./sent-lists.ts";
 import type { Answer, StoreClient } from "./store-client.ts";
-import { toRecord } from "./task-row.ts";
 import type { Operation, WireAmendment, WireExchanged, WireSubmitted, WireWant } from "./wire.ts";
 
 /** The ledger as its callers see it: checks, translates and sends. All decisions are the worker's. */
@@ -63,8 +66,8 @@ export class SqliteLedger implements Ledger {
   }
 
   async exchange(request: ExchangeRequest, options?: OperationOptions): Promise<ExchangeReply> {
-    wire.requireStorable(request);
-    const refusals = request.settle.map(wire.refusalOfSettlement);
+    requireStorable(request);
+    const refusals = request.settle.map(refusalOfSettlement);
     const { value, bytes } = await this.#call<WireExchanged>(options, (bodies) =>
       this.#toExchange(request, refusals, bodies),
     );
@@ -97,8 +100,8 @@ export class SqliteLedger implements Ledger {
       incarnation,
       sequence,
       acknowledged,
-      leaseMs: wire.finite(leaseMs),
-      recover: wire.finite(recover),
+      leaseMs: finite(leaseMs),
+      recover: finite(recover),
       settle: fit.map((item) => wire.toWireSettlement(item, bodies)),
       renew: request.renew.map(({ id, attempt, sent }) => [id, attempt, sent ? 1 : 0] as const),
       want: request.want.map((want): WireWant => {
@@ -106,11 +109,11 @@ export class SqliteLedger implements Ledger {
         return [
           want.server,
           want.instance ?? null,
-          wire.finite(want.limit),
-          wire.finite(want.max),
+          finite(want.limit),
+          finite(want.max),
           list,
           want.background ? 1 : 0,
-          wire.finite(want.cost),
+          finite(want.cost),
         ];
       }),
       release: request.release.map(({ server, id, attempt }) => [server, id, attempt] as const),
@@ -134,13 +137,13 @@ export class SqliteLedger implements Ledger {
 
   async list(request: ListRequest = {}, options?: OperationOptions): Promise<Page<TaskRecord>> {
     const { filter = {}, cursor, limit = 100 } = request;
-    const listed = wire.toWireList(filter, cursor, limit);
+    const listed = toListQuery(filter, cursor, limit);
     const { value } = await this.#call<SqlRow[]>(options, () => ({ op: "list", request: listed }));
     const items = value.slice(0, limit).map((row) => toRecord(row));
     const last = items.at(-1);
     return {
       items,
-      nextCursor: value.length > limit && last !== undefined ? wire.cursorOf(last) : undefined,
+      nextCursor: value.length > limit && last !== undefined ? cursorOf(last) : undefined,
     };
   }
 

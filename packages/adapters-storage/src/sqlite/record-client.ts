@@ -6,7 +6,7 @@ import {
   type RecordStore,
   type StoredRecord,
 } from "@modelgate/core";
-import { isStorable } from "./ledger-wire.ts";
+import { isStorable } from "../rows/storable.ts";
 import type { StoreClient } from "./store-client.ts";
 import { type Operation, toStoredRecord, type WireRecord } from "./wire.ts";
 

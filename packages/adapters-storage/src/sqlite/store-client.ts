@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { GatewayError } from "@modelgate/core";
 import { BodyPack } from "./body-pack.ts";
 import type { DriverName } from "./driver.ts";
+import { freeExit, holdExit, newGate } from "./native-gate.ts";
 import { fromWireError, type Operation, type WireCall, type WireMessage, type WireReply } from "./wire.ts";
 
 export interface StoreClientOptions {
@@ -30,6 +31,8 @@ const MOST_IN_FLIGHT = 2;
 /** A message holds so many calls at most, so that no transaction holds up the others for long. */
 const MOST_CALLS = 2000;
 const MOST_BYTES = 16 * 1024 * 1024;
+/** How long `close` waits for a thread that has nothing left to do, before it leaves it alone. */
+const MOST_EXIT_MS = 2000;
 
 /** Collects the calls of a tick into one message to the worker, and hands its answers back. */
 export class StoreClient {
@@ -38,6 +41,8 @@ export class StoreClient {
   readonly #waiting = new Map<number, Pending>();
   #queue: Pending[] = [];
   #worker: Worker | undefined;
+  /** The thread that was started last, and when it has ended. */
+  #last: { readonly worker: Worker; readonly exited: Promise<unknown> } | undefined;
   #lastCall = 0;
   #posted = 0;
   #answered = 0;
@@ -54,7 +59,7 @@ export class StoreClient {
     return this.#generation;
   }
 
-  /** The thread at work, for tests that end it. */
+  /** The thread at work, for tests. */
   get worker(): Worker | undefined {
     return this.#worker;
   }
@@ -71,11 +76,11 @@ export class StoreClient {
   }
 
   async #close(): Promise<void> {
-    if (this.#worker === undefined && this.#queue.length === 0) return;
-    await this.#enqueue(() => ({ op: "close" })).catch(() => {});
-    const worker = this.#worker;
+    if (this.#worker !== undefined || this.#queue.length > 0) {
+      await this.#enqueue(() => ({ op: "close" })).catch(() => {});
+    }
+    if (this.#last !== undefined) await exitOf(this.#last);
     this.#worker = undefined;
-    await worker?.terminate();
   }
 
   /** Resolves when everything that was called so far has been answered. */
@@ -170,14 +175,23 @@ export class StoreClient {
 
   #start(): Worker {
     this.#generation += 1;
+    const gate = newGate();
     const worker = new Worker(workerFile(), {
-      workerData: { ...this.#options, processId: this.#processId },
+      workerData: { ...this.#options, processId: this.#processId, gate },
       name: "modelgate-sqlite",
       execArgv: [],
     });
+    holdExit(gate);
     worker.on("message", (message: WireMessage) => this.#receive(message));
     worker.on("error", (error) => this.#lost(worker, error));
-    worker.on("exit", () => this.#lost(worker, undefined));
+    const exited = new Promise<void>((resolve) => {
+      worker.on("exit", () => {
+        freeExit(gate);
+        this.#lost(worker, undefined);
+        resolve();
+      });
+    });
+    this.#last = { worker, exited };
     return worker;
   }
 
@@ -217,6 +231,21 @@ export class StoreClient {
     if (this.#waiting.size > 0) this.#worker?.ref();
     else this.#worker?.unref();
   }
+}
+
+/**
+ * The thread ends by itself once its port is closed; it is never terminated, since that aborts the whole process when
+ * it hits a call of the native driver. The database is closed by then, so that nothing is lost when something keeps it.
+ */
+async function exitOf({ worker, exited }: { worker: Worker; exited: Promise<unknown> }): Promise<void> {
+  worker.ref();
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, MOST_EXIT_MS).unref();
+  });
+  await Promise.race([exited, patience]);
+  clearTimeout(timer);
+  worker.unref();
 }
 
 /** Beside this module when built. Node 20 loads no TypeScript in workers; `test/build-worker.ts` makes one for sources. */

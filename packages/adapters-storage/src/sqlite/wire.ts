@@ -6,8 +6,9 @@ import {
   type StoredRecord,
   type SweepRequest,
 } from "@modelgate/core";
+import type { ListQuery } from "../rows/list-query.ts";
+import type { SqlRow } from "../rows/task-row.ts";
 import type { BodySlice } from "./body-pack.ts";
-import type { SqlRow } from "./driver.ts";
 
 /** How the two threads talk: one text of JSON for all calls of a batch, which is far cheaper than cloning objects,
  * and one buffer for all their bytes, which changes hands. */
@@ -27,7 +28,7 @@ export type Operation =
   | { readonly op: "amend"; readonly items: readonly WireAmendment[] }
   | { readonly op: "sweep"; readonly request: SweepRequest }
   | { readonly op: "get"; readonly ids: readonly string[]; readonly bodies: "none" | "payload" | "result" }
-  | { readonly op: "list"; readonly request: WireList }
+  | { readonly op: "list"; readonly request: ListQuery }
   | { readonly op: "stats" }
   | { readonly op: "record-get"; readonly key: string }
   | {
@@ -41,7 +42,11 @@ export type Operation =
   | { readonly op: "open" }
   | { readonly op: "close" }
   /** For tests: stops the store's clock at an instant and its dice at a value. */
-  | { readonly op: "freeze"; readonly nowMs: number; readonly random: number };
+  | { readonly op: "freeze"; readonly nowMs: number; readonly random: number }
+  /** For tests: ends the thread after what came with it was committed and before that is answered. */
+  | { readonly op: "fail"; readonly how: FailureKind };
+
+export type FailureKind = "throw" | "exit" | "linger";
 
 /** id, model, operation, owner, background, priority, boostMs, waitMs, payload's size, identity, where its bytes
  * are, idempotency. */
@@ -123,17 +128,6 @@ export interface WireExchanged {
 export type WireHold = readonly [string, string, number, string | null];
 
 export type WireAmendment = readonly [string] | readonly [string, number, number];
-
-export interface WireList {
-  readonly states?: readonly number[] | undefined;
-  readonly model?: string | undefined;
-  readonly operation?: string | undefined;
-  readonly owner?: string | undefined;
-  readonly createdFromMs?: number | undefined;
-  readonly createdBeforeMs?: number | undefined;
-  readonly after?: readonly [number, string] | undefined;
-  readonly limit: number;
-}
 
 export interface WireError {
   readonly code: GatewayErrorCode;

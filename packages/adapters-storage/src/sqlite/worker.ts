@@ -2,26 +2,37 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import type { OpenOptions } from "./engine/open-database.ts";
 import type { ListScan } from "./engine/reads.ts";
 import { type Incoming, Store } from "./engine/store.ts";
-import type { WireCall, WireMessage, WireReply } from "./wire.ts";
+import { insideGate } from "./native-gate.ts";
+import type { FailureKind, WireCall, WireMessage, WireReply } from "./wire.ts";
 
 /** What the worker is started with. */
-export type WorkerOptions = OpenOptions & { readonly processId: string };
+export type WorkerOptions = OpenOptions & { readonly processId: string; readonly gate: Int32Array };
 
 type ListCall = WireCall & { op: "list" };
 
-if (parentPort !== null) serve(parentPort, new Store(workerData as WorkerOptions));
+if (parentPort !== null) serve(parentPort, workerData as WorkerOptions);
 
-function serve(port: MessagePort, store: Store): void {
+function serve(port: MessagePort, { gate, ...options }: WorkerOptions): void {
+  const store = new Store(options);
+  /** The listings under way, and how far each of them is. */
+  const scans = new Map<ListCall, ListScan | undefined>();
+
   const send = (batch: number, replies: readonly WireReply[], bytes?: ArrayBuffer): void => {
     const message: WireMessage = { batch, json: JSON.stringify(replies), bytes };
     port.postMessage(message, bytes === undefined ? [] : [bytes]);
   };
 
   // A long listing takes a step and then its place behind whatever came meanwhile.
-  const step = (call: ListCall, before?: ListScan): void => {
-    const done = store.list(call, before);
-    if (Array.isArray(done)) send(0, [done as unknown as WireReply]);
-    else setImmediate(step, call, done as ListScan);
+  const step = (call: ListCall): void => {
+    if (!scans.has(call)) return;
+    const done = insideGate(gate, () => store.list(call, scans.get(call)));
+    if (isReply(done)) {
+      scans.delete(call);
+      send(0, [done]);
+    } else {
+      scans.set(call, done);
+      setImmediate(step, call);
+    }
   };
 
   port.on("message", (first: WireMessage) => {
@@ -32,23 +43,45 @@ function serve(port: MessagePort, store: Store): void {
     const incoming = messages.flatMap(({ json, bytes }) => {
       return (JSON.parse(json) as WireCall[]).map((call): Incoming => ({ call, bytes }));
     });
-    const closing = incoming.find(({ call }) => call.op === "close");
-    const { replies, bytes, lists } = store.run(incoming.filter((item) => item !== closing));
-    if (closing !== undefined) {
-      for (const call of lists) finishList(store, call as ListCall, replies);
-      store.close();
-      replies.push([closing.call.n, "ok", null]);
-      send(messages.at(-1)?.batch ?? 0, replies, bytes);
+    const batch = messages.at(-1)?.batch ?? 0;
+    const ending = incoming.find(({ call }) => call.op === "close" || call.op === "fail");
+    const { replies, bytes, lists } = insideGate(gate, () =>
+      store.run(incoming.filter((item) => item !== ending)),
+    );
+    for (const call of lists) scans.set(call as ListCall, undefined);
+    if (ending?.call.op === "fail") {
+      fail(ending.call.how);
+      replies.push([ending.call.n, "ok", null]);
+    }
+    if (ending?.call.op === "close") {
+      insideGate(gate, () => {
+        for (const [call, before] of scans) replies.push(finishList(store, call, before));
+        store.close();
+      });
+      scans.clear();
+      replies.push([ending.call.n, "ok", null]);
+      send(batch, replies, bytes);
       port.close();
       return;
     }
-    send(messages.at(-1)?.batch ?? 0, replies, bytes);
+    send(batch, replies, bytes);
     for (const call of lists) step(call as ListCall);
   });
 }
 
-function finishList(store: Store, call: ListCall, replies: WireReply[]): void {
-  let done: WireReply | ListScan = store.list(call, undefined);
-  while (!Array.isArray(done)) done = store.list(call, done as ListScan);
-  replies.push(done as unknown as WireReply);
+function finishList(store: Store, call: ListCall, before: ListScan | undefined): WireReply {
+  let done = store.list(call, before);
+  while (!isReply(done)) done = store.list(call, done);
+  return done;
+}
+
+function isReply(done: WireReply | ListScan): done is WireReply {
+  return Array.isArray(done);
+}
+
+/** Ends the thread in one of the ways in which it may end by itself, or keeps it from ending. */
+function fail(how: FailureKind): void {
+  if (how === "throw") throw new Error("the worker was told to fail");
+  if (how === "exit") process.exit();
+  setInterval(() => {}, 1000);
 }

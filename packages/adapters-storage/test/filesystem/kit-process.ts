@@ -1,9 +1,8 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type ByteStream, GatewayError, type ObjectStore, type RecordStore } from "@modelgate/core";
-import { build } from "esbuild";
+import { bundle } from "../support/bundle.ts";
 import type { FromChild, ToChild } from "./kit-wire.ts";
 
 const folder = new URL("../../node_modules/.cache/kit-test/", import.meta.url);
@@ -41,9 +40,7 @@ export async function recordsElsewhere(directory: string): Promise<RecordStore> 
 
 /** The exit code of a process that opens a store, uses it, closes it, and ends when nothing keeps it. */
 export async function exitCodeOf(kind: "objects" | "records", directory: string): Promise<number | null> {
-  built ??= bundle();
-  await built;
-  const child = spawn(process.execPath, [childFile(), kind, directory, "once"], { stdio: "inherit" });
+  const child = spawn(process.execPath, [await childFile(), kind, directory, "once"], { stdio: "inherit" });
   const [code] = (await once(child, "exit")) as [number | null];
   return code;
 }
@@ -59,12 +56,9 @@ class StoreProcess {
   readonly #calls = new Map<number, Call>();
   #lastCall = 0;
 
-  /** Node 20 loads no TypeScript, so that the child is bundled once. */
   static async start(kind: "objects" | "records", directory: string): Promise<StoreProcess> {
-    built ??= bundle();
-    await built;
     return new StoreProcess(
-      fork(childFile(), [kind, directory], { serialization: "advanced", execArgv: [] }),
+      fork(await childFile(), [kind, directory], { serialization: "advanced", execArgv: [] }),
     );
   }
 
@@ -127,30 +121,12 @@ class StoreProcess {
   }
 }
 
-function childFile(): string {
-  return fileURLToPath(new URL("kit-child.js", folder));
-}
-
-async function bundle(): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(new URL("package.json", folder), '{"type":"module"}');
-  const sources = {
+/** Node 20 loads no TypeScript, so that the child is bundled once. */
+async function childFile(): Promise<string> {
+  built ??= bundle(folder, {
     "kit-child": new URL("./kit-child.ts", import.meta.url),
     worker: new URL("../../src/sqlite/worker.ts", import.meta.url),
-  };
-  for (const [name, source] of Object.entries(sources)) {
-    const unfinished = new URL(`${name}.${process.pid}.${Math.random()}.js`, folder);
-    await build({
-      entryPoints: [fileURLToPath(source)],
-      outfile: fileURLToPath(unfinished),
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      conditions: ["@modelgate/source"],
-      external: ["libsql"],
-      logLevel: "warning",
-    });
-    await rename(unfinished, new URL(`${name}.js`, folder));
-  }
+  });
+  await built;
+  return fileURLToPath(new URL("kit-child.js", folder));
 }

@@ -135,7 +135,7 @@ describe("lists of models", () => {
     await rm(file);
     await store.ledger.submit(["a", "b", "c", "d"].map((id, lane) => newTask(id, { model: `m${lane}` })));
     expect(await grantOne()).toEqual(["a"]);
-    await client.worker?.terminate();
+    await expect(client.call(() => ({ op: "fail", how: "throw" }))).rejects.toThrow(/ended before/);
     expect(await grantOne()).toEqual(["b"]);
     models.reverse();
     expect(await grantOne()).toEqual(["c"]);
@@ -208,6 +208,20 @@ describe("a listing", () => {
     await expect(store.ledger.list({ cursor: "nonsense" })).rejects.toMatchObject({
       code: "INVALID_REQUEST",
     });
+  });
+});
+
+describe("a close", () => {
+  it("answers the listings that are half way", { timeout: 60_000 }, async () => {
+    const { store } = await openStore();
+    for (let batch = 0; batch < 6; batch += 1) {
+      await store.ledger.submit(Array.from({ length: 5000 }, (_, index) => newTask(`t${batch}-${index}`)));
+    }
+    const listing = store.ledger.list({ filter: { owner: "anna" } });
+    // The listing is on its way in a message of its own.
+    await new Promise(setImmediate);
+    await store.close();
+    expect((await listing).items).toEqual([]);
   });
 });
 

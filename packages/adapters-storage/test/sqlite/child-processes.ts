@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, rename, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { onTestFinished } from "vitest";
+import { bundle } from "../support/bundle.ts";
 
 const folder = new URL("../../node_modules/.cache/modelgate-test/", import.meta.url);
 let built: Promise<void> | undefined;
@@ -51,32 +50,11 @@ export async function startChild(directory: string, ...command: readonly string[
 
 /** The bundled program of a child. */
 export async function childFile(name: "child" | "ledger-child"): Promise<string> {
-  built ??= bundle();
-  await built;
-  return fileURLToPath(new URL(`${name}.js`, folder));
-}
-
-async function bundle(): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(new URL("package.json", folder), '{"type":"module"}');
-  const sources = {
+  built ??= bundle(folder, {
     child: new URL("./store-child.ts", import.meta.url),
     "ledger-child": new URL("./ledger-child.ts", import.meta.url),
     worker: new URL("../../src/sqlite/worker.ts", import.meta.url),
-  };
-  for (const [name, source] of Object.entries(sources)) {
-    const unfinished = new URL(`${name}.${process.pid}.${Math.random()}.js`, folder);
-    await build({
-      entryPoints: [fileURLToPath(source)],
-      outfile: fileURLToPath(unfinished),
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      conditions: ["@modelgate/source"],
-      external: ["libsql"],
-      logLevel: "warning",
-    });
-    await rename(unfinished, new URL(`${name}.js`, folder));
-  }
+  });
+  await built;
+  return fileURLToPath(new URL(`${name}.js`, folder));
 }

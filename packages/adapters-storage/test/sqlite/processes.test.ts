@@ -121,19 +121,50 @@ describe("a process that was killed", () => {
     expect(isDead({ ...mine, pid: 2 ** 22 + 1 })).toBe(true);
     expect(isDead({ ...mine, pid: 2 ** 22 + 1, namespace: "pid:[1]" })).toBe(false);
   });
+});
 
-  it(
-    "ends a worker thread alone: calls under way reject and the next one starts another",
-    TIMEOUT,
-    async () => {
+describe("a worker thread", () => {
+  for (const how of ["throw", "exit"] as const) {
+    it(`that ends by ${how} takes no more than the calls under way`, TIMEOUT, async () => {
       const { store, client } = await openStore();
       await store.ledger.submit([newTask("t1")]);
-      const call = store.ledger.submit([newTask("t2")]);
-      call.catch(() => {});
-      await new Promise((resolve) => setImmediate(resolve));
-      await client.worker?.terminate();
-      await call.catch((error) => expect(GatewayError.is(error, "STORE_UNAVAILABLE")).toBe(true));
+      const ended = client.worker;
+      // Of one message: what was to be written is committed, and nobody is told.
+      const calls = [store.ledger.submit([newTask("t2")]), client.call(() => ({ op: "fail", how }))];
+      for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
+        expect(GatewayError.is(reason, "STORE_UNAVAILABLE")).toBe(true);
+      }
       expect((await store.ledger.get(["t1"]))[0]?.state).toBe("pending");
-    },
-  );
+      expect(client.worker).not.toBe(ended);
+      expect((await store.ledger.submit([newTask("t2")]))[0]?.outcome).toBe("accepted");
+      expect((await store.ledger.stats()).lanes).toEqual([{ model: "m", waiting: 2, waitingBytes: 10 }]);
+    });
+  }
+
+  it("has ended by itself when the store is closed", TIMEOUT, async () => {
+    const { store, client } = await openStore();
+    await store.ledger.submit([newTask("t1")]);
+    const exits: number[] = [];
+    client.worker?.on("exit", (code) => exits.push(code));
+    await store.close();
+    expect(exits).toEqual([0]);
+  });
+
+  it("that something keeps from ending holds up a close for a moment only", TIMEOUT, async () => {
+    const { store, client } = await openStore();
+    await client.call(() => ({ op: "fail", how: "linger" }));
+    await store.ledger.submit([newTask("t1")]);
+    const begun = performance.now();
+    await store.close();
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    expect(client.worker).toBeUndefined();
+  });
+
+  it("is not ended in the middle of a transaction when its process exits", TIMEOUT, async () => {
+    const directory = await newDirectory();
+    const child = await startChild(directory, "exit");
+    expect(await child.exited).toBe(7);
+    const { store } = await openStore({ directory });
+    expect((await store.ledger.stats()).lanes).toMatchObject([{ model: "m", waiting: 10_000 }]);
+  });
 });

@@ -98,6 +98,16 @@ async function open(): Promise<void> {
   await close();
 }
 
+/** Ends while the thread is in the middle of a transaction. */
+async function exit(): Promise<void> {
+  await ledger.stats();
+  void ledger.submit(Array.from({ length: 10_000 }, (_, index) => newTask(`t${index}`)));
+  setImmediate(() => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    process.exit(7);
+  });
+}
+
 /** Counts up one record, each time by compare-and-set. */
 async function count(times: number): Promise<void> {
   for (let done = 0; done < times; ) {
@@ -113,6 +123,7 @@ const COMMANDS: Record<string, () => Promise<void>> = {
   claim: () => claim(Number(argument)),
   hold,
   open,
+  exit,
   count: () => count(Number(argument)),
 };
 await COMMANDS[command]?.();

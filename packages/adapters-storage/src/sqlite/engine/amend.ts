@@ -1,6 +1,6 @@
 import type { AmendOutcome } from "@modelgate/core";
 import { rankOf, requestCancel } from "@modelgate/core/adapter";
-import type { SqlRow } from "../driver.ts";
+import type { SqlRow } from "../../rows/task-row.ts";
 import type { WireAmendment } from "../wire.ts";
 import { guardItem, type Session } from "./session.ts";
 import { find, rowOf, update } from "./task-table.ts";

@@ -8,8 +8,8 @@ import {
   unbegin,
   type WaitingTask,
 } from "@modelgate/core/adapter";
-import type { SqlRow, SqlValue } from "../driver.ts";
-import { TASK_COLUMNS } from "../task-row.ts";
+import type { SqlRow, SqlValue } from "../../rows/task-row.ts";
+import { TASK_COLUMNS } from "../../rows/task-row.ts";
 import type { WireExchange, WireExchanged, WireGrant, WireHold } from "../wire.ts";
 import { openLaneCursor } from "./lane-cursor.ts";
 import { openGroups } from "./model-lists.ts";

@@ -1,6 +1,7 @@
 import type { LaneCursor, WaitingTask } from "@modelgate/core/adapter";
 import { compareRank } from "@modelgate/core/adapter";
-import type { Database, SqlRow } from "../driver.ts";
+import type { SqlRow } from "../../rows/task-row.ts";
+import type { Database } from "../driver.ts";
 import type { LaneGroup } from "./model-lists.ts";
 
 /** Up to so many lanes are asked one by one; a seek each is cheaper than walking past the lanes of others. */

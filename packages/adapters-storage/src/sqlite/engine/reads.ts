@@ -1,8 +1,9 @@
 import { type LedgerStats, TASK_STATES } from "@modelgate/core";
+import type { ListQuery } from "../../rows/list-query.ts";
+import type { SqlRow, SqlValue } from "../../rows/task-row.ts";
+import { TASK_COLUMNS } from "../../rows/task-row.ts";
 import type { BodyPack, BodySlice } from "../body-pack.ts";
-import type { Database, SqlRow, SqlValue } from "../driver.ts";
-import { TASK_COLUMNS } from "../task-row.ts";
-import type { WireList } from "../wire.ts";
+import type { Database } from "../driver.ts";
 
 /** A row, or `null`; with where its bytes are, if they were asked for. */
 export type WireGot = null | readonly [SqlRow, BodySlice?];
@@ -60,7 +61,7 @@ export interface ListScan {
 const STEP = 5000;
 
 /** One step of a listing, newest first. Looks for one more than was asked for, so that the end is known. */
-export function scanTasks(db: Database, request: WireList, before?: ListScan): ListScan {
+export function scanTasks(db: Database, request: ListQuery, before?: ListScan): ListScan {
   const from = before?.last ?? request.after ?? [request.createdBeforeMs ?? 1e18, ""];
   const missing = request.limit + 1 - (before?.rows.length ?? 0);
   const edge = db
@@ -80,7 +81,7 @@ export function scanTasks(db: Database, request: WireList, before?: ListScan): L
   return { rows: found, last: edge ?? from, isDone: isPast || found.length > request.limit };
 }
 
-function conditionsOf(request: WireList): { where: string; values: SqlValue[] } {
+function conditionsOf(request: ListQuery): { where: string; values: SqlValue[] } {
   const values: SqlValue[] = [];
   let where = "";
   const add = (sql: string, value: SqlValue | undefined): void => {

@@ -1,6 +1,6 @@
 import type { SweepRequest } from "@modelgate/core";
-import type { SqlRow } from "../driver.ts";
-import { identityOf, TASK_COLUMNS, toRecord } from "../task-row.ts";
+import type { SqlRow } from "../../rows/task-row.ts";
+import { identityOf, TASK_COLUMNS, toRecord } from "../../rows/task-row.ts";
 import { KEYED } from "./idempotency.ts";
 import type { Session } from "./session.ts";
 

@@ -1,5 +1,5 @@
 import { idempotencyMismatch, rankOf } from "@modelgate/core/adapter";
-import type { SqlRow } from "../driver.ts";
+import type { SqlRow } from "../../rows/task-row.ts";
 import { toWireError, type WireSubmitted, type WireTask } from "../wire.ts";
 import { findKey, KEYED, rememberKey } from "./idempotency.ts";
 import { bytesAt, guardItem, type Session } from "./session.ts";

@@ -1,7 +1,7 @@
 import type { SweepRequest, TaskError, TaskRecord } from "@modelgate/core";
 import { endByLedger, expire } from "@modelgate/core/adapter";
-import type { SqlRow } from "../driver.ts";
-import { TASK_COLUMNS } from "../task-row.ts";
+import type { SqlRow } from "../../rows/task-row.ts";
+import { TASK_COLUMNS } from "../../rows/task-row.ts";
 import { forgetKeys } from "./idempotency.ts";
 import { deadHolders, forgetProcess } from "./processes.ts";
 import { forget } from "./retention.ts";

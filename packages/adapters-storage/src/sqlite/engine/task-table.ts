@@ -1,6 +1,6 @@
 import type { TaskRecord } from "@modelgate/core";
-import type { SqlRow } from "../driver.ts";
-import { PROGRESS_COLUMNS, progressOf, TASK_COLUMNS, toRecord } from "../task-row.ts";
+import type { SqlRow } from "../../rows/task-row.ts";
+import { PROGRESS_COLUMNS, progressOf, TASK_COLUMNS, toRecord } from "../../rows/task-row.ts";
 import type { Session } from "./session.ts";
 
 /** A task as it is in the table. */

@@ -6,9 +6,11 @@ import {
   type TaskRecord,
   type TaskState,
 } from "@modelgate/core";
-import type { SqlRow, SqlValue } from "./driver.ts";
 
-/** The columns that make a record, in the order in which rows travel between the threads. */
+export type SqlValue = string | number | null | Uint8Array;
+export type SqlRow = readonly SqlValue[];
+
+/** The columns that make a record, in the order in which rows travel. */
 export const TASK_COLUMNS = `seq, id, model, background, rank, state, attempt, holder, lease_at, server, instance, sent_at,
   run_id, recovering, not_before, started_at, finished_at, cancel_at, ended_by, priority, failures, lost, error, result,
   created_at, deadline_at, operation, owner, payload_bytes, identity, ready`;
