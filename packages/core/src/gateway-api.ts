@@ -27,6 +27,11 @@ export interface GatewayOptions {
   readonly name?: string | undefined;
   /** `false` for a gateway that submits and reads and leaves the running to others. Default `true`. */
   readonly runs?: boolean | undefined;
+  /**
+   * `false` for a gateway that leaves to others what the ledger asks for from time to time: taking back what lost its
+   * lease, ending what waited too long, forgetting on time. Some process on the ledger has to. Default `true`.
+   */
+  readonly sweeps?: boolean | undefined;
   /** How long an attempt is held without a renewal. Default 10,000. */
   readonly leaseMs?: number | undefined;
   /** Longest wait between two looks for work when no hint comes. Default 500. */
@@ -43,10 +48,12 @@ export interface GatewayOptions {
     | undefined;
   /** How long a task waits in all. Default 24 h. */
   readonly waitMs?: number | undefined;
-  /** How long tasks wait for a model that has no server. Default 15 min. */
-  readonly noServerMs?: number | undefined;
+  /** How long tasks wait for a model that has no server; `false` where only others know the servers. Default 15 min. */
+  readonly noServerMs?: number | false | undefined;
   /** Counted failures after which a repeatable task fails. Default 5. */
   readonly maxFailures?: number | undefined;
+  /** How long `submit` goes on trying while the ledger is away, before it rejects `STORE_UNAVAILABLE`. Default 0: some tries. */
+  readonly storeWaitMs?: number | undefined;
   /** How long an idempotency key is remembered. Default 24 h, which is also the least. */
   readonly idempotencyMs?: number | undefined;
   /** How long a model stays known after its last server went. Default 24 h. */

@@ -16,6 +16,8 @@ import { OpenKeys, RequestDigest, requireKey } from "./request-digest.ts";
 /** Tries at the ledger when it does not answer; the task's id makes them one. */
 const SUBMIT_TRIES = 3;
 const SUBMIT_TIMEOUT_MS = 10_000;
+/** Between two tries, before chance adds to it. */
+const LONGEST_RETRY_MS = 500;
 /** For how long a count of what waits is believed. */
 const STATS_AGE_MS = 1_000;
 const FULL_RETRY_AFTER_MS = 5_000;
@@ -195,7 +197,8 @@ export class Intake {
     tasks: readonly NewTask[],
     signal: AbortSignal | undefined,
   ): Promise<readonly SubmitOutcome[]> {
-    const { ledger, clock, checkpoint, random } = this.#options;
+    const { ledger, clock, checkpoint, random, storeWaitMs } = this.#options;
+    const untilMs = clock.monotonic() + storeWaitMs;
     for (let tries = 1; ; tries += 1) {
       try {
         signal?.throwIfAborted();
@@ -203,8 +206,9 @@ export class Intake {
         this.#onEntering();
         return await checkpoint("gateway.submit", entering);
       } catch (error) {
-        if (tries === SUBMIT_TRIES || !GatewayError.is(error, "STORE_UNAVAILABLE")) throw error;
-        await sleep(clock, 50 * tries * (1 + random()), signal);
+        const isLast = tries >= SUBMIT_TRIES && clock.monotonic() >= untilMs;
+        if (isLast || !GatewayError.is(error, "STORE_UNAVAILABLE")) throw error;
+        await sleep(clock, Math.min(50 * tries, LONGEST_RETRY_MS) * (1 + random()), signal);
       }
     }
   }

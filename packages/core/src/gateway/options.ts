@@ -51,6 +51,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     wakeups: options.wakeups,
     name: options.name ?? "gateway",
     runs: options.runs ?? true,
+    sweeps: options.sweeps ?? true,
     leaseMs: within("leaseMs", options.leaseMs ?? 10_000, 100, DAY_MS),
     pollMs: within("pollMs", options.pollMs ?? 500, 1, DAY_MS),
     inlineBytes: within("inlineBytes", options.inlineBytes ?? 32_768, 0, 16_777_216),
@@ -71,8 +72,12 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
       ),
     },
     waitMs: within("waitMs", options.waitMs ?? DAY_MS, 1, 3650 * DAY_MS),
-    noServerMs: within("noServerMs", options.noServerMs ?? 900_000, 1, 3650 * DAY_MS),
+    noServerMs:
+      options.noServerMs === false
+        ? false
+        : within("noServerMs", options.noServerMs ?? 900_000, 1, 3650 * DAY_MS),
     maxFailures: within("maxFailures", options.maxFailures ?? 5, 1, 1000),
+    storeWaitMs: within("storeWaitMs", options.storeWaitMs ?? 0, 0, DAY_MS),
     idempotencyMs: within("idempotencyMs", options.idempotencyMs ?? DAY_MS, DAY_MS, 3650 * DAY_MS),
     modelMemoryMs: within("modelMemoryMs", options.modelMemoryMs ?? DAY_MS, 0, 3650 * DAY_MS),
     defaultLimit: within("defaultLimit", options.defaultLimit ?? 8, 1, 64),

@@ -81,7 +81,7 @@ export class GatewayWork {
         wakeups.subscribe("ended", (ids) => this.#endings.hint(ids)),
       ];
     }
-    this.#reconciler.start();
+    if (this.#options.sweeps) this.#reconciler.start();
     this.#sweeper?.start();
     this.#runner?.start();
     this.isStarted = true;
@@ -161,7 +161,8 @@ export class GatewayWork {
   #makeReconciler(): Reconciler {
     const { ledger, objects, clock, checkpoint, random, noServerMs, retention } = this.#options;
     return createReconciler({
-      ...{ ledger, objects, clock, checkpoint, random, noServerMs, retention },
+      ...{ ledger, objects, clock, checkpoint, random, retention },
+      noServerMs: noServerMs === false ? Number.POSITIVE_INFINITY : noServerMs,
       hasServer: (model) => this.directory.hasListed(model),
       onEnded: (tasks) => this.ended(tasks),
       onReturned: (tasks) => {

@@ -10,36 +10,50 @@ import type {
 } from "../../contracts/ledger.ts";
 import { LONG_MS } from "./builders.ts";
 
-/** A runner as its ledger sees it: keeps count of sequences, and of the replies that arrived. */
-export class KitRunner {
-  /** Another one may take its place, as after a lost connection. */
-  ledger: Pick<Ledger, "exchange">;
+/** What a runner says of itself with every request, whoever it speaks to. */
+export abstract class CountingRunner {
   readonly runner: string;
   incarnation = "one";
   sequence = 0;
   acknowledged = 0;
+  /** How long what it is granted lasts. */
+  leaseMs: number = LONG_MS;
+
+  constructor(runner: string) {
+    this.runner = runner;
+  }
+
+  /** The next request, which asks for nothing yet. */
+  protected begin(): Omit<ExchangeRequest, "want"> {
+    this.sequence += 1;
+    const { runner, incarnation, sequence, acknowledged, leaseMs } = this;
+    return {
+      ...{ runner, incarnation, sequence, acknowledged, leaseMs },
+      ...{ settle: [], renew: [], recover: 0, release: [] },
+    };
+  }
+
+  /** Begins anew, as after a crash. */
+  restart(incarnation: string): void {
+    this.incarnation = incarnation;
+    this.sequence = 0;
+    this.acknowledged = 0;
+  }
+}
+
+/** A runner as its ledger sees it: keeps count of sequences, and of the replies that arrived. */
+export class KitRunner extends CountingRunner {
+  /** Another one may take its place, as after a lost connection. */
+  ledger: Pick<Ledger, "exchange">;
 
   constructor(ledger: Pick<Ledger, "exchange">, runner = "runner") {
+    super(runner);
     this.ledger = ledger;
-    this.runner = runner;
   }
 
   /** The next request; nothing is sent. */
   next(parts: Partial<ExchangeRequest> = {}): ExchangeRequest {
-    this.sequence += 1;
-    return {
-      runner: this.runner,
-      incarnation: this.incarnation,
-      sequence: this.sequence,
-      acknowledged: this.acknowledged,
-      leaseMs: LONG_MS,
-      settle: [],
-      renew: [],
-      want: [],
-      recover: 0,
-      release: [],
-      ...parts,
-    };
+    return { ...this.begin(), want: [], ...parts };
   }
 
   /** Sends the next request and takes note of the reply. */
@@ -64,13 +78,6 @@ export class KitRunner {
   /** The names of what became of these. */
   async settle(...items: Settlement[]): Promise<ExchangeOutcome["outcome"][]> {
     return (await this.exchange({ settle: items })).settled.map(({ outcome }) => outcome);
-  }
-
-  /** Begins anew, as after a crash. */
-  restart(incarnation: string): void {
-    this.incarnation = incarnation;
-    this.sequence = 0;
-    this.acknowledged = 0;
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   ClaimRequest,
   TaskStore,
 } from "../../contracts/task-store.ts";
-import { LONG_MS } from "../support/builders.ts";
+import { CountingRunner } from "../support/kit-runner.ts";
 
 /** A claim of a task for servers, each with its limit. */
 export function claimOf(
@@ -27,33 +27,16 @@ export function brief(outcomes: readonly ClaimOutcome[]): string[] {
 }
 
 /** A runner as a store sees it: applies, and then claims under the same sequence. */
-export class StoreRunner {
+export class StoreRunner extends CountingRunner {
   readonly store: TaskStore;
-  readonly runner: string;
-  incarnation = "one";
-  sequence = 0;
-  acknowledged = 0;
 
   constructor(store: TaskStore, runner = "runner") {
+    super(runner);
     this.store = store;
-    this.runner = runner;
   }
 
   next(parts: Partial<ApplyRequest> = {}): ApplyRequest {
-    this.sequence += 1;
-    return {
-      runner: this.runner,
-      incarnation: this.incarnation,
-      sequence: this.sequence,
-      acknowledged: this.acknowledged,
-      leaseMs: LONG_MS,
-      settle: [],
-      renew: [],
-      recover: 0,
-      release: [],
-      servers: [],
-      ...parts,
-    };
+    return { ...this.begin(), servers: [], ...parts };
   }
 
   async apply(parts: Partial<ApplyRequest> = {}): Promise<ApplyReply> {
@@ -64,8 +47,8 @@ export class StoreRunner {
   }
 
   claimRequest(...claims: Claim[]): ClaimRequest {
-    const { runner, incarnation, sequence } = this;
-    return { runner, incarnation, sequence, leaseMs: LONG_MS, claims };
+    const { runner, incarnation, sequence, leaseMs } = this;
+    return { runner, incarnation, sequence, leaseMs, claims };
   }
 
   claim(...claims: Claim[]): Promise<readonly ClaimOutcome[]> {
