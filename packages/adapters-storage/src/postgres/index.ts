@@ -1,0 +1,10 @@
+export { migratePostgres, postgresMigrationSql } from "./migrate.ts";
+export type {
+  PostgresClientLike,
+  PostgresPoolLike,
+  PostgresQuery,
+  PostgresResult,
+  PostgresStoreOptions,
+  PostgresTlsOptions,
+} from "./options.ts";
+export { type PostgresStore, postgresStore } from "./store.ts";

@@ -1,0 +1,79 @@
+import type { LedgerStats, ListRequest, Page, TaskRecord } from "@modelgate/core";
+import { cursorOf, toListQuery } from "../rows/list-query.ts";
+import { isStorable } from "../rows/storable.ts";
+import { TASK_COLUMNS, toRecord } from "../rows/task-row.ts";
+import { type PostgresPool, statement } from "./pool.ts";
+import type { Statements } from "./statements.ts";
+
+/** Tasks by id, with the inline bytes that were asked for. */
+export async function getTasks(
+  pool: PostgresPool,
+  sql: Statements,
+  ids: readonly string[],
+  bodies: "none" | "payload" | "result",
+): Promise<(TaskRecord | undefined)[]> {
+  const askable = [...new Set(ids.filter(isStorable))];
+  if (askable.length === 0) return ids.map(() => undefined);
+  const rows = await pool.query(sql.known, [askable]);
+  const bytes = new Map<string, Uint8Array>();
+  if (bodies !== "none" && rows.length > 0) {
+    const found = await pool.query(bodies === "payload" ? sql.payloads : sql.results, [
+      rows.map(([seq]) => seq),
+    ]);
+    for (const [seq, inline] of found) bytes.set(seq as string, inline as Uint8Array);
+  }
+  const tasks = new Map<string, TaskRecord>();
+  for (const row of rows) {
+    const task = toRecord(row);
+    const inline = bytes.get(row[0] as string);
+    tasks.set(task.id, inline === undefined ? task : withBytes(task, bodies, inline));
+  }
+  return ids.map((id) => tasks.get(id));
+}
+
+function withBytes(task: TaskRecord, bodies: "none" | "payload" | "result", inline: Uint8Array): TaskRecord {
+  if (bodies === "payload") return { ...task, payload: { ...task.payload, inline } };
+  return task.result === undefined ? task : { ...task, result: { ...task.result, inline } };
+}
+
+/** One page, newest first. */
+export async function listTasks(pool: PostgresPool, request: ListRequest): Promise<Page<TaskRecord>> {
+  const { limit = 100 } = request;
+  const query = toListQuery(request.filter ?? {}, request.cursor, limit);
+  if (![query.model, query.operation, query.owner].every(isStorable)) return { items: [] };
+  const values: unknown[] = [];
+  const where: string[] = [];
+  const add = (condition: (place: string) => string, value: unknown): void => {
+    if (value === undefined) return;
+    values.push(value);
+    where.push(condition(`$${values.length}`));
+  };
+  if (query.after !== undefined) {
+    const [createdAtMs, id] = query.after;
+    values.push(createdAtMs, isStorable(id) ? id : "");
+    where.push("(created_at, id) < ($1::double precision, $2::text)");
+  }
+  add((place) => `model = ${place}`, query.model);
+  add((place) => `operation = ${place}`, query.operation);
+  add((place) => `owner = ${place}`, query.owner);
+  add((place) => `created_at >= ${place}`, query.createdFromMs);
+  add((place) => `created_at < ${place}`, query.createdBeforeMs);
+  add((place) => `state = ANY (${place}::smallint[])`, query.states);
+  const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
+  const text = `SELECT ${TASK_COLUMNS} FROM ${pool.options.schema}.tasks ${condition}
+ORDER BY created_at DESC, id DESC LIMIT ${limit + 1}`;
+  const rows = await pool.query(statement(text), values);
+  const items = rows.slice(0, limit).map((row) => toRecord(row));
+  const last = items.at(-1);
+  return { items, nextCursor: rows.length > limit && last !== undefined ? cursorOf(last) : undefined };
+}
+
+export async function readStats(pool: PostgresPool, sql: Statements): Promise<LedgerStats> {
+  const rows = await pool.query(sql.stats);
+  const counts = rows.find(([model]) => model === null);
+  const lanes = rows.flatMap(([model, waiting, waitingBytes]) => {
+    if (model === null) return [];
+    return [{ model: model as string, waiting: waiting as number, waitingBytes: waitingBytes as number }];
+  });
+  return { lanes, scheduled: (counts?.[1] as number) ?? 0, running: (counts?.[2] as number) ?? 0 };
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from "node:crypto";
+import {
+  GatewayError,
+  type JsonValue,
+  type OperationOptions,
+  type Page,
+  type RecordStore,
+  type StoredRecord,
+} from "@modelgate/core";
+import { isStorable } from "../rows/storable.ts";
+import type { SqlRow } from "../rows/task-row.ts";
+import { Calls, type PartOptions } from "./calls.ts";
+import { type PostgresPool, type Statement, statement } from "./pool.ts";
+
+const MOST_BYTES = 256 * 1024;
+const PAGE = 100;
+
+/** Above every character that a key may hold. */
+const LAST_CHARACTER = "\u{10FFFF}";
+
+/** Records in the same database. */
+export class PostgresRecords implements RecordStore {
+  readonly #pool: PostgresPool;
+  readonly #calls: Calls;
+  readonly #sql: Record<"get" | "insert" | "update" | "delete" | "list", Statement>;
+
+  constructor(pool: PostgresPool, options: PartOptions) {
+    this.#pool = pool;
+    this.#calls = new Calls("record store", options);
+    const table = `${pool.options.schema}.records`;
+    // A version is made by the caller: a write that is sent again finds its own, and is told that it was done.
+    this.#sql = {
+      get: statement(`SELECT key, value, version FROM ${table} WHERE key = $1`),
+      insert: statement(`
+INSERT INTO ${table} AS kept (key, value, version) VALUES ($1, $2, $3)
+ON CONFLICT (key) DO UPDATE SET version = excluded.version WHERE kept.version = excluded.version RETURNING 1`),
+      update: statement(
+        `UPDATE ${table} SET value = $2, version = $3 WHERE key = $1 AND (version = $4 OR version = $3) RETURNING 1`,
+      ),
+      delete: statement(`DELETE FROM ${table} WHERE key = $1 AND version = $2 RETURNING 1`),
+      list: statement(
+        `SELECT key, value, version FROM ${table} WHERE key >= $1 AND key > $2 AND key < $3 ORDER BY key LIMIT ${PAGE + 1}`,
+      ),
+    };
+  }
+
+  async get(key: string, options?: OperationOptions): Promise<StoredRecord | undefined> {
+    requireKey(key);
+    const [row] = await this.#query(this.#sql.get, [key], options);
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  async put(
+    key: string,
+    value: JsonValue,
+    expected: string | null,
+    options?: OperationOptions,
+  ): Promise<StoredRecord | undefined> {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined || Buffer.byteLength(text) > MOST_BYTES) {
+      throw new GatewayError("INVALID_REQUEST", `value must be JSON of at most ${MOST_BYTES} bytes`, {
+        details: { field: "value" },
+      });
+    }
+    requireKey(key);
+    const version = randomUUID();
+    const sql = expected === null ? this.#sql.insert : this.#sql.update;
+    const values = expected === null ? [key, text, version] : [key, text, version, expected];
+    const rows = await this.#query(sql, values, options);
+    return rows.length === 0 ? undefined : toRecord([key, text, version]);
+  }
+
+  async delete(key: string, expected: string, options?: OperationOptions): Promise<boolean> {
+    requireKey(key);
+    return (await this.#query(this.#sql.delete, [key, expected], options)).length > 0;
+  }
+
+  async list(prefix: string, cursor?: string, options?: OperationOptions): Promise<Page<StoredRecord>> {
+    requireKey(prefix);
+    requireKey(cursor ?? "");
+    const rows = await this.#query(this.#sql.list, [prefix, cursor ?? "", prefix + LAST_CHARACTER], options);
+    const items = rows.slice(0, PAGE).map(toRecord);
+    return { items, nextCursor: rows.length > PAGE ? items.at(-1)?.key : undefined };
+  }
+
+  close(): Promise<void> {
+    return this.#calls.close();
+  }
+
+  #query(
+    sql: Statement,
+    values: readonly unknown[],
+    options: OperationOptions | undefined,
+  ): Promise<SqlRow[]> {
+    return this.#calls.run(() => this.#pool.query(sql, values), options);
+  }
+}
+
+function toRecord([key, value, version]: SqlRow): StoredRecord {
+  return { key: key as string, value: JSON.parse(value as string) as JsonValue, version: version as string };
+}
+
+function requireKey(key: string): void {
+  if (isStorable(key)) return;
+  throw new GatewayError("INVALID_REQUEST", "key holds a character that cannot be stored", {
+    details: { field: "key" },
+  });
+}

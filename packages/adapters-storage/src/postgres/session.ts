@@ -1,0 +1,11 @@
+import type { Transaction } from "./pool.ts";
+import type { Statements } from "./statements.ts";
+
+/** What the parts of one transaction share. */
+export interface Session {
+  readonly tx: Transaction;
+  readonly sql: Statements;
+  readonly schema: string;
+  /** The dice of back-off, from 0 up to 1. */
+  readonly random: () => number;
+}

@@ -1,0 +1,56 @@
+import type { WakeupTopic } from "@modelgate/core";
+
+/** The server takes payloads of less than 8,000 bytes. */
+const MOST_BYTES = 7_999;
+
+/** Of one hint; what does not fit is left to polling. */
+const MOST_PAYLOADS = 8;
+
+const LETTERS = { work: "w", ended: "e" } as const;
+
+/**
+ * A topic's letter and its names as JSON, in ASCII alone, so that a database of any encoding takes it and a NUL and a
+ * lone surrogate survive. A name that is too long for a payload is left out.
+ */
+export function toPayloads(topic: WakeupTopic, names: readonly string[]): string[] {
+  const payloads: string[] = [];
+  let items: string[] = [];
+  let size = 0;
+  const finish = (): void => {
+    payloads.push(`${LETTERS[topic]}[${items.join()}]`);
+    items = [];
+    size = 0;
+  };
+  for (const name of names) {
+    const item = toAscii(JSON.stringify(name));
+    // The letter and the brackets, and a comma for each.
+    if (item.length + 4 > MOST_BYTES) continue;
+    if (size + item.length + 4 > MOST_BYTES) {
+      finish();
+      if (payloads.length === MOST_PAYLOADS) return payloads;
+    }
+    items.push(item);
+    size += item.length + 1;
+  }
+  if (items.length > 0 || payloads.length === 0) finish();
+  return payloads;
+}
+
+/** What a payload tells; `undefined` for one that is not ours. */
+export function namesOf(payload: string): { topic: WakeupTopic; names: readonly string[] } | undefined {
+  const topic = payload.startsWith(LETTERS.work) ? "work" : "ended";
+  if (!payload.startsWith(LETTERS[topic])) return undefined;
+  try {
+    const names = JSON.parse(payload.slice(1)) as unknown;
+    if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return undefined;
+    return { topic, names: names as string[] };
+  } catch {
+    return undefined;
+  }
+}
+
+function toAscii(json: string): string {
+  return json.replace(/[\u0080-\uffff]/g, (unit) => {
+    return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
