@@ -7,17 +7,14 @@
 //
 //   npm run fuzz -- [--requests 2000] [--seed N] [--only NUMBER]
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { build, loadRun, server, wholeNumber } from "./lib/typescript-run.mjs";
 
-const root = fileURLToPath(new URL("../", import.meta.url));
-const server = join(root, "packages/http-server");
 const adminKey = "the-key-of-the-fuzz-run";
 
 const { values } = parseArgs({
@@ -27,39 +24,6 @@ const { values } = parseArgs({
     only: { type: "string" },
   },
 });
-
-function wholeNumber(flag, text, least) {
-  if (!/^\d{1,10}$/.test(text) || Number(text) < least) {
-    throw new Error(`--${flag} is "${text}"; give a whole number from ${least}.`);
-  }
-  return Number(text);
-}
-
-function build() {
-  const { status } = spawnSync(
-    process.execPath,
-    [join(root, "node_modules/turbo/bin/turbo"), "run", "build", "--output-logs=errors-only"],
-    { cwd: root, stdio: "inherit", env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" } },
-  );
-  if (status !== 0) throw new Error("the build failed");
-}
-
-/** The run itself is TypeScript, which Node 20 cannot load. */
-async function loadRun() {
-  const { build: bundle } = createRequire(join(root, "packages/adapters-storage/package.json"))("esbuild");
-  const folder = join(server, "node_modules/.cache");
-  mkdirSync(folder, { recursive: true });
-  const outfile = join(folder, "fuzz-run.mjs");
-  await bundle({
-    stdin: {
-      contents: 'export * from "./fuzz/fuzz-run.ts"; export * from "./support/model-server.ts";',
-      resolveDir: join(server, "test"),
-      loader: "ts",
-    },
-    ...{ outfile, bundle: true, format: "esm", platform: "node", logLevel: "warning" },
-  });
-  return await import(pathToFileURL(outfile).href);
-}
 
 async function startGateway(dataDir, modelUrl) {
   const flags = ["--port", "0", "--data-dir", dataDir, "--server", `nlp=${modelUrl}`, "--log-level", "warn"];
@@ -95,7 +59,10 @@ const seed = wholeNumber("seed", values.seed, 0);
 const only = values.only === undefined ? undefined : wholeNumber("only", values.only, 0);
 
 build();
-const { fuzz, startModelServer } = await loadRun();
+const { fuzz, startModelServer } = await loadRun("fuzz-run", [
+  "./fuzz/fuzz-run.ts",
+  "./support/model-server.ts",
+]);
 const dataDir = mkdtempSync(join(tmpdir(), "modelgate-fuzz-"));
 const model = await startModelServer();
 const { child, url } = await startGateway(dataDir, model.url);

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Ends what a launcher started, however the launcher went. Standard input is a pipe that only the launcher holds: it ends
+# when the launcher closes it, exits, or is killed. Each line of it names one more folder in which a server works.
+#   sh guard.sh FOLDER     FOLDER itself is removed at the end.
+# A daemon also asks the kernel to be killed with its parent, but that reaches neither the daemon's own children (each
+# process of PostgreSQL's is a session of its own) nor those of them that are stopped.
+
+folder=$1
+watched=$folder
+trap '' HUP INT TERM
+cd / || exit 1
+
+while IFS= read -r line; do
+  watched="$watched
+$line"
+done
+
+# Servers by the folder that they work in; a shell that somebody left there is not one.
+servers() {
+  echo "$watched" | while IFS= read -r path; do
+    find /proc -maxdepth 2 -name cwd \( -lname "$path" -o -lname "$path/*" \) -printf '%h\n' 2>/dev/null
+  done | while IFS= read -r process; do
+    case $(cat "$process/comm" 2>/dev/null) in
+      postgres | initdb | pgbouncer | minio | radosgw* | ceph* | setpriv) echo "${process#/proc/}" ;;
+    esac
+  done
+}
+
+tries=0
+found=$(servers)
+while [ -n "$found" ] && [ "$tries" -lt 100 ]; do
+  # shellcheck disable=SC2086
+  kill -KILL $found 2>/dev/null
+  sleep 0.05
+  tries=$((tries + 1))
+  found=$(servers)
+done
+
+# A killed PostgreSQL leaves a segment of System V shared memory behind; the seventh line of its lock file names it.
+for lock in "$folder"/*/data/postmaster.pid; do
+  [ -f "$lock" ] && ipcrm -m "$(sed -n '7s/.* //p' "$lock")" 2>/dev/null
+done
+rm -rf "$folder"

@@ -1,0 +1,5 @@
+// For scripts that start, crash, freeze and bring back real servers themselves: chaos runs and benches.
+
+export { startCeph } from "./ceph.mjs";
+export { startPgbouncer } from "./pgbouncer.mjs";
+export { startPostgres } from "./postgres.mjs";
