@@ -148,12 +148,8 @@ function limit(request: ClientRequest, { connectTimeoutMs, requestTimeoutMs }: L
 }
 
 async function refusalOf(response: IncomingMessage): Promise<S3Refusal> {
-  const status = response.statusCode ?? 0;
-  try {
-    return new S3Refusal(status, textOf(await readText(response, LONGEST_REFUSAL_BYTES), "Code") ?? "");
-  } catch {
-    return new S3Refusal(status, "");
-  }
+  const text = await readText(response, LONGEST_REFUSAL_BYTES).catch(() => "");
+  return new S3Refusal(response.statusCode ?? 0, textOf(text, "Code") ?? "", response.headers.date);
 }
 
 /** All of an answer; of more than `mostBytes` the rest is thrown away, with the connection. */

@@ -3,6 +3,7 @@ import { GatewayError } from "@modelgate/core";
 import type { S3Answer, S3Connection } from "./connection.ts";
 import { MultipartUpload } from "./multipart-upload.ts";
 import { Operation } from "./operation.ts";
+import type { S3Settings } from "./options.ts";
 import type { PartBuffer } from "./part-buffer.ts";
 import { isAboutEncryption, toStoreError } from "./s3-error.ts";
 
@@ -41,23 +42,22 @@ export async function putObject(
       // Who has stopped it does not wait; who is told of a failure finds nothing left of it.
       if (!isStopped) await clearing;
     }
-    throw isStopped || source.hasThrown(error) ? error : toPutError(error);
+    throw isStopped || source.hasThrown(error) ? error : toPutError(error, connection.settings);
   }
 
   function putWhole(whole: PartBuffer): Promise<S3Answer> {
     const headers = { "content-type": "application/octet-stream", ...connection.settings.encryption };
     return connection.call({ method: "PUT", object: name, headers, body: whole }, operation);
   }
+}
 
-  function toPutError(error: unknown): unknown {
-    const { encryption } = connection.settings;
-    if (Object.keys(encryption).length === 0 || !isAboutEncryption(error))
-      return toStoreError(error, "write");
-    return new GatewayError("INVALID_OPTIONS", "the server refuses this encryption; check encryption", {
-      cause: error,
-      details: { field: "encryption" },
-    });
-  }
+/** A server that cannot encrypt as it was told says so in a way of its own. */
+export function toPutError(error: unknown, { encryption }: S3Settings): unknown {
+  if (Object.keys(encryption).length === 0 || !isAboutEncryption(error)) return toStoreError(error, "write");
+  return new GatewayError("INVALID_OPTIONS", "the server refuses this encryption; check encryption", {
+    cause: error,
+    details: { field: "encryption" },
+  });
 }
 
 /** Sends every part that is full and not the last; resolves the last, or all of a small body. */

@@ -6,11 +6,14 @@ export class S3Refusal extends Error {
   readonly status: number;
   /** S3's own word for it; empty when the answer had none. */
   readonly code: string;
+  /** When, by the server's clock. */
+  readonly date: string | undefined;
 
-  constructor(status: number, code: string) {
+  constructor(status: number, code: string, date?: string) {
     super(`the server answered ${status}${code === "" ? "" : ` ${code}`}`);
     this.status = status;
     this.code = code;
+    this.date = date;
   }
 }
 

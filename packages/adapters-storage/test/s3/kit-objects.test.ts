@@ -17,7 +17,10 @@ describe.skipIf(servers.length === 0)("on a real server", () => {
     });
     afterAll(async () => await bucket?.remove());
 
-    const fixtureOf = (objects: ObjectStore, prefix: string): ObjectStoreFixture & { opened: ObjectStore[] } => {
+    const fixtureOf = (
+      objects: ObjectStore,
+      prefix: string,
+    ): ObjectStoreFixture & { opened: ObjectStore[] } => {
       const opened = [objects];
       const keep = (store: ObjectStore): ObjectStore => {
         opened.push(store);

@@ -55,7 +55,8 @@ export async function makeBucket(server: S3Server): Promise<Bucket> {
   await admin.makeBucket(name);
   const names = async (): Promise<string[]> => {
     const listed: string[] = [];
-    for await (const item of admin.listObjectsV2(name, "", true)) listed.push((item as { name: string }).name);
+    for await (const item of admin.listObjectsV2(name, "", true))
+      listed.push((item as { name: string }).name);
     return listed;
   };
   const uploads = async (): Promise<string[]> => {
