@@ -1,3 +1,5 @@
+export { inspectPostgres } from "./inspect.ts";
+export type { PostgresInspection, PostgresProblem } from "./inspection.ts";
 export { migratePostgres, postgresMigrationSql } from "./migrate.ts";
 export type {
   PostgresClientLike,

@@ -14,9 +14,8 @@ interface Connection {
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5_000;
 
-/** What only listens would never notice that a firewall has forgotten its connection. */
+/** What only listens would never notice that a firewall has forgotten its connection. Waits a third of it for an answer. */
 const PROBE_MS = 30_000;
-const PROBE_LIMIT_MS = 10_000;
 
 /** A farewell that takes longer has nobody who reads it. */
 const FAREWELL_MS = 1_000;
@@ -46,7 +45,7 @@ export class Listening {
   }
 
   start(): void {
-    if (!this.#isClosed) this.#running ??= this.#run();
+    if (canListen(this.#pool) && !this.#isClosed) this.#running ??= this.#run();
   }
 
   async close(): Promise<void> {
@@ -70,6 +69,7 @@ export class Listening {
   /** Settles when the connection was lost, or could not be made, or is not wanted any more. */
   async #listen(isFirst: boolean): Promise<void> {
     const { channel, heard, resumed, probeMs = PROBE_MS } = this.#options;
+    const limitMs = probeMs / 3;
     const over = this.#begin();
     const connecting = connect(this.#pool);
     const { client, end } = await within(
@@ -86,13 +86,13 @@ export class Listening {
       client.on("notification", ({ payload }) => heard(payload ?? ""));
       // Listening alone keeps no process alive.
       client.unref?.();
-      await within(PROBE_LIMIT_MS, client.query(`LISTEN ${channel}`), over.signal);
+      await within(limitMs, client.query(`LISTEN ${channel}`), over.signal);
       since = performance.now();
       if (!isFirst) resumed();
       for (;;) {
         await pause(probeMs, over.signal);
         if (over.signal.aborted) return;
-        await within(PROBE_LIMIT_MS, client.query("SELECT 1"), over.signal);
+        await within(limitMs, client.query("SELECT 1"), over.signal);
       }
     } finally {
       if (performance.now() - since > LONGEST_WAIT_MS) this.#waitMs = FIRST_WAIT_MS;
@@ -105,6 +105,14 @@ export class Listening {
     if (this.#isClosed) this.#over.abort();
     return this.#over;
   }
+}
+
+/**
+ * Behind a pooler the server's session belongs to somebody else a moment later, and of a pool that was handed in the
+ * only connection is needed for everything else.
+ */
+function canListen({ options: { pooler, client } }: PostgresPool): boolean {
+  return !pooler && (client as { options?: { max?: number } } | undefined)?.options?.max !== 1;
 }
 
 /** One of its own; of a pool that was handed in, one that the pool then does not get back. */

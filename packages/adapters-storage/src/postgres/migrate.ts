@@ -6,7 +6,7 @@ import { toGatewayError } from "./postgres-error.ts";
 import { MIGRATIONS, SCHEMA_VERSION, versionTable } from "./schema.ts";
 
 /** The oldest PostgreSQL that this runs on: `extract` gives numerics since then. */
-const MIN_SERVER_VERSION = 140_000;
+export const MIN_SERVER_VERSION = 140_000;
 
 /** Any number will do that nobody else takes: "mdlg". */
 const MIGRATION_LOCK = 0x6d646c67;

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { GatewayError, type OperationOptions } from "@modelgate/core";
 import pg from "pg";
 import type { SqlRow } from "../rows/task-row.ts";
+import { connectionOptions, sessionSettings } from "./connection-options.ts";
 import type { PostgresClientLike, PostgresPoolLike, ResolvedOptions } from "./options.ts";
 import { isLost, isUndone } from "./postgres-error.ts";
 
@@ -31,21 +32,6 @@ export interface Transaction extends Executor {
 /** How often a transaction that the server undid, or whose connection was lost, is run again. */
 const MOST_TRIES = 4;
 
-/** A connection without a reply for so much longer than the server's own limit is given up. */
-const GRACE_MS = 5_000;
-
-/**
- * What every statement of ours wants of the planner: each finds its rows by an index, however few they are when the
- * plan is made and however many they become while it is kept.
- */
-const SETTINGS = {
-  enable_seqscan: "off",
-  enable_hashjoin: "off",
-  enable_mergejoin: "off",
-  jit: "off",
-  plan_cache_mode: "force_generic_plan",
-} as const;
-
 /**
  * The connections of one store: made when they are needed, pipelined, and given up when in doubt. What the driver
  * throws comes as it is; whoever answers a caller translates it by `toGatewayError`.
@@ -63,7 +49,7 @@ export class PostgresPool {
     const { statementTimeoutMs, pooler, client } = options;
     // A session of our own has its settings from the start; any other gets them anew in each transaction.
     this.#isPlain = !pooler && client === undefined;
-    const local = Object.entries({ ...SETTINGS, ...timeouts(statementTimeoutMs) })
+    const local = Object.entries(sessionSettings(statementTimeoutMs))
       .map(([name, value]) => `SET LOCAL ${name} = '${value}';`)
       .join(" ");
     this.#begin = this.#isPlain ? "BEGIN" : `BEGIN; ${local}`;
@@ -214,42 +200,4 @@ export class PostgresPool {
 function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
-}
-
-function timeouts(statementTimeoutMs: number): Record<string, string> {
-  return {
-    statement_timeout: `${statementTimeoutMs}`,
-    // A process that is stopped in the middle must not keep its locks.
-    idle_in_transaction_session_timeout: `${Math.min(statementTimeoutMs, 5_000)}`,
-  };
-}
-
-function connectionOptions(options: ResolvedOptions, isPipelined = true): pg.PoolConfig {
-  const { url, password, pooler, connectTimeoutMs, statementTimeoutMs, tls, applicationName } = options;
-  const session = Object.entries({ ...SETTINGS, ...timeouts(statementTimeoutMs) })
-    .map(([name, value]) => `-c ${name}=${value}`)
-    .join(" ");
-  return {
-    ...(url !== undefined && { connectionString: url }),
-    ...(password !== undefined && { password }),
-    ...(tls !== undefined && { ssl: toTls(tls) }),
-    application_name: applicationName,
-    connectionTimeoutMillis: connectTimeoutMs,
-    keepAlive: true,
-    // A pooler takes no settings at the start of a connection.
-    ...(!pooler && { options: session }),
-    ...(isPipelined && { pipeline: true, query_timeout: statementTimeoutMs + GRACE_MS }),
-  } as pg.PoolConfig;
-}
-
-function toTls(tls: NonNullable<ResolvedOptions["tls"]>): pg.PoolConfig["ssl"] {
-  if (typeof tls === "boolean") return tls;
-  const { ca, cert, key, serverName, verify = true } = tls;
-  return {
-    rejectUnauthorized: verify,
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-    ...(serverName !== undefined && { servername: serverName }),
-  };
 }

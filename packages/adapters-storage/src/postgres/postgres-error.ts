@@ -84,6 +84,12 @@ function ofServer(state: string): Description {
         message: "the schema lacks a table, a column or a function; run `modelgate migrate`",
         field: "schema",
       };
+    case "08P01":
+      return {
+        code: "STORE_UNAVAILABLE",
+        message: "the server refused the settings of a session; if it is a pooler, set pooler to true",
+        field: "pooler",
+      };
     case "53100":
       return { code: "STORE_FULL", message: "the disk of PostgreSQL is full" };
     case "53300":

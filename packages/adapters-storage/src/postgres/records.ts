@@ -65,14 +65,14 @@ ON CONFLICT (key) DO UPDATE SET version = excluded.version WHERE kept.version = 
     requireKey(key);
     const version = randomUUID();
     const sql = expected === null ? this.#sql.insert : this.#sql.update;
-    const values = expected === null ? [key, text, version] : [key, text, version, expected];
+    const values = expected === null ? [key, text, version] : [key, text, version, storable(expected)];
     const rows = await this.#query(sql, values, options);
     return rows.length === 0 ? undefined : toRecord([key, text, version]);
   }
 
   async delete(key: string, expected: string, options?: OperationOptions): Promise<boolean> {
     requireKey(key);
-    return (await this.#query(this.#sql.delete, [key, expected], options)).length > 0;
+    return (await this.#query(this.#sql.delete, [key, storable(expected)], options)).length > 0;
   }
 
   async list(prefix: string, cursor?: string, options?: OperationOptions): Promise<Page<StoredRecord>> {
@@ -98,6 +98,11 @@ ON CONFLICT (key) DO UPDATE SET version = excluded.version WHERE kept.version = 
 
 function toRecord([key, value, version]: SqlRow): StoredRecord {
   return { key: key as string, value: JSON.parse(value as string) as JsonValue, version: version as string };
+}
+
+/** No record has the empty version, just as none has one that no column holds. */
+function storable(version: string): string {
+  return isStorable(version) ? version : "";
 }
 
 function requireKey(key: string): void {

@@ -3,6 +3,9 @@ import type { WakeupTopic } from "@modelgate/core";
 /** The server takes payloads of less than 8,000 bytes. */
 const MOST_BYTES = 7_999;
 
+/** The letter and the brackets. */
+const FRAME_BYTES = 3;
+
 /** Of one hint; what does not fit is left to polling. */
 const MOST_PAYLOADS = 8;
 
@@ -23,9 +26,8 @@ export function toPayloads(topic: WakeupTopic, names: readonly string[]): string
   };
   for (const name of names) {
     const item = toAscii(JSON.stringify(name));
-    // The letter and the brackets, and a comma for each.
-    if (item.length + 4 > MOST_BYTES) continue;
-    if (size + item.length + 4 > MOST_BYTES) {
+    if (FRAME_BYTES + item.length > MOST_BYTES) continue;
+    if (FRAME_BYTES + size + item.length > MOST_BYTES) {
       finish();
       if (payloads.length === MOST_PAYLOADS) return payloads;
     }

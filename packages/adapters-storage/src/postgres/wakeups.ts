@@ -71,8 +71,7 @@ export class PostgresWakeups implements Wakeups {
     this.#calls.requireOpen();
     const subscription: Subscription = { tell: listener };
     this.#subscriptions[topic].add(subscription);
-    // Behind a pooler the server's session belongs to somebody else a moment later.
-    if (!this.#pool.options.pooler) this.#listening.start();
+    this.#listening.start();
     return () => void this.#subscriptions[topic].delete(subscription);
   }
 
