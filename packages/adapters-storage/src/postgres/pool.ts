@@ -3,6 +3,7 @@ import { GatewayError, type OperationOptions } from "@modelgate/core";
 import pg from "pg";
 import type { SqlRow } from "../rows/task-row.ts";
 import { connectionOptions, sessionSettings } from "./connection-options.ts";
+import { sendTogether } from "./one-write.ts";
 import type { PostgresClientLike, PostgresPoolLike, ResolvedOptions } from "./options.ts";
 import { isLost, isUndone } from "./postgres-error.ts";
 
@@ -87,6 +88,7 @@ export class PostgresPool {
   async transaction<T>(work: (tx: Transaction) => Promise<T>, options?: OperationOptions): Promise<T> {
     return await this.#use(async (client) => {
       const executor = this.#executor(client);
+      sendTogether(client);
       const started = quiet(client.query({ text: this.#begin }));
       let isCommitted = false;
       const commit = async (): Promise<void> => {
@@ -137,6 +139,7 @@ export class PostgresPool {
     return {
       query: async (sql, values = []) => {
         const config = { text: sql.text, values: values as unknown[], rowMode: "array" } as const;
+        sendTogether(client);
         const sent = client.query(pooler ? config : { ...config, name: sql.name });
         return (await quiet(sent)).rows as SqlRow[];
       },
