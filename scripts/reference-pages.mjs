@@ -1,8 +1,10 @@
-// Writes docs/reference/options.md and events.md from the doc comments of the types, so that neither can lag behind the
-// other: `npm run docs` writes them, `npm run docs -- --check` fails when they differ, and a test does the same.
+// Writes docs/reference/options.md and events.md from the doc comments of the types, and the table of configuration.md
+// from the settings, so that neither can lag behind the other: `npm run docs` writes them, `npm run docs -- --check`
+// fails when they differ, and a test does the same.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
+import { configurationPage } from "./lib/settings-table.mjs";
 
 const root = new URL("../", import.meta.url);
 
@@ -56,6 +58,21 @@ const OPTIONS = [
     "@modelgate/adapters-storage/filesystem",
     "filesystemObjectStore(options)",
     [["packages/adapters-storage/src/filesystem/object-store.ts", "FilesystemObjectStoreOptions"]],
+  ],
+  [
+    "@modelgate/adapters-storage/postgres",
+    "postgresStore(options)",
+    [["packages/adapters-storage/src/postgres/options.ts", "PostgresStoreOptions"]],
+  ],
+  [
+    "@modelgate/adapters-storage/postgres",
+    "tls of postgresStore(options)",
+    [["packages/adapters-storage/src/postgres/options.ts", "PostgresTlsOptions"]],
+  ],
+  [
+    "@modelgate/adapters-storage/s3",
+    "s3ObjectStore(options)",
+    [["packages/adapters-storage/src/s3/options.ts", "S3ObjectStoreOptions"]],
   ],
   [
     "@modelgate/http-server",
@@ -174,6 +191,7 @@ const isCheck = process.argv.includes("--check");
 for (const [name, page] of [
   ["options.md", optionsPage()],
   ["events.md", eventsPage()],
+  ["configuration.md", await configurationPage(new URL("docs/reference/configuration.md", root))],
 ]) {
   const url = new URL(`docs/reference/${name}`, root);
   if (!isCheck) writeFileSync(url, page);

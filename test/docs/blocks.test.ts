@@ -18,7 +18,7 @@ const inLanguage = (...names: string[]): [string, Block][] => {
 
 /** Below the repository, so that packages are found as its own code finds them. */
 const snippets = join(root, "node_modules/.cache/modelgate-docs");
-const LANGUAGES = ["sh", "ts", "json", "text", "http", "ini", "yaml", "console", ""];
+const LANGUAGES = ["sh", "ts", "json", "text", "http", "ini", "yaml", "sql", "console", ""];
 
 let world: World;
 beforeAll(async () => {

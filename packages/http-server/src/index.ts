@@ -1,3 +1,4 @@
+export { type Config, defineConfig } from "./command/settings/define-config.ts";
 export { createMetrics, type Metrics, type MetricsOptions } from "./metrics/create-metrics.ts";
 export type { HttpOptions } from "./options.ts";
 export { createHttpHandler, type HttpHandler } from "./web/http-handler.ts";

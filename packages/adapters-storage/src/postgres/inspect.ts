@@ -5,9 +5,9 @@ import type { PostgresInspection, PostgresProblem } from "./inspection.ts";
 import { MIN_SERVER_VERSION } from "./migrate.ts";
 import { type PostgresStoreOptions, resolveOptions } from "./options.ts";
 import { toGatewayError } from "./postgres-error.ts";
-import { SCHEMA_VERSION, versionTable } from "./schema.ts";
+import { RELATIONS, SCHEMA_VERSION, versionTable } from "./schema.ts";
 
-/** Tables are read and written, and views read, by the rights of whoever asks. */
+/** Of our own tables and view; what else an administrator keeps in the schema is no concern of ours. */
 const RIGHTS = `
 SELECT kind.name || ' on ' || $1 || '.' || relname
 FROM pg_catalog.pg_class
@@ -15,7 +15,7 @@ JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
 CROSS JOIN LATERAL unnest(
   CASE relkind WHEN 'r' THEN '{SELECT,INSERT,UPDATE,DELETE}'::text[] ELSE '{SELECT}'::text[] END
 ) AS kind (name)
-WHERE nspname = $1 AND relkind IN ('r', 'v') AND NOT has_table_privilege(pg_class.oid, kind.name)
+WHERE nspname = $1 AND relname = ANY ($2::text[]) AND NOT has_table_privilege(pg_class.oid, kind.name)
 ORDER BY 1`;
 
 const SERVER = `
@@ -48,7 +48,10 @@ export async function inspectPostgres(options: PostgresStoreOptions): Promise<Po
     const resolved = resolveOptions({ ...options, client: undefined });
     step = "connect";
     // A pooler would refuse the settings that a session of ours begins with, and then nothing could be told of it.
-    const own = new pg.Client(connectionOptions({ ...resolved, pooler: true }, false));
+    const own = new pg.Client({
+      ...connectionOptions({ ...resolved, pooler: true }, false),
+      query_timeout: resolved.connectTimeoutMs,
+    });
     client = own;
     own.on("error", () => {});
     const since = performance.now();
@@ -118,7 +121,7 @@ async function missingRights(
   const { may_use: mayUse, may_create: mayCreate } = rows[0];
   if (!mayUse) return [`USAGE on schema ${schema}`];
   if (!hasVersion) return mayCreate ? [] : [`CREATE on schema ${schema}`];
-  const tables = await client.query({ text: RIGHTS, values: [schema], rowMode: "array" });
+  const tables = await client.query({ text: RIGHTS, values: [schema, RELATIONS], rowMode: "array" });
   return tables.rows.map(([right]) => String(right));
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type pg from "pg";
+import { destroy } from "./own-client.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /** What is used of a client of the `pg` package to listen. */
@@ -130,10 +131,6 @@ async function connect(pool: PostgresPool): Promise<Connection> {
       await within(FAREWELL_MS, client.end(), new AbortController().signal).catch(() => destroy(client));
     },
   };
-}
-
-function destroy(client: pg.Client): void {
-  (client as unknown as { connection?: { stream?: { destroy(): void } } }).connection?.stream?.destroy();
 }
 
 /** Rejects when `done` takes longer, or when the signal is aborted before. */

@@ -39,10 +39,7 @@ export async function migrate(pool: PostgresPool): Promise<{ from: number; to: n
       await tx.query(statement("SELECT pg_advisory_xact_lock($1, hashtext($2))"), [MIGRATION_LOCK, schema]);
       const from = await versionOf(tx, schema);
       requireKnown(from);
-      // Creating it anew asks for a right on the database that whoever owns the schema need not have.
-      const [found] = await tx.query(statement("SELECT to_regnamespace($1) IS NOT NULL"), [schema]);
-      const steps = stepsFrom(from, schema).slice((found?.[0] as unknown) === true && from === 0 ? 1 : 0);
-      for (const text of steps) await tx.query({ name: "", text });
+      for (const text of stepsFrom(from, schema)) await tx.query({ name: "", text });
       await tx.commit();
       return { from, to: SCHEMA_VERSION };
     });
@@ -93,15 +90,19 @@ export function postgresMigrationSql(
 function stepsFrom(from: number, schema: string): string[] {
   if (from === SCHEMA_VERSION) return [];
   const table = versionTable(schema);
-  const first =
-    from === 0
-      ? [`CREATE SCHEMA IF NOT EXISTS ${schema};`, `CREATE TABLE ${table} (version integer NOT NULL);`]
-      : [];
+  const first = from === 0 ? [createSchema(schema), `CREATE TABLE ${table} (version integer NOT NULL);`] : [];
   const write =
     from === 0
       ? `INSERT INTO ${table} (version) VALUES (${SCHEMA_VERSION});`
       : `UPDATE ${table} SET version = ${SCHEMA_VERSION};`;
   return [...first, ...MIGRATIONS.slice(from).map((step) => step(schema).trim()), write];
+}
+
+/** `IF NOT EXISTS` asks for a right on the database that whoever owns the schema need not have. */
+function createSchema(schema: string): string {
+  return `DO $$ BEGIN
+  IF to_regnamespace('${schema}') IS NULL THEN CREATE SCHEMA ${schema}; END IF;
+END $$;`;
 }
 
 function requireKnown(version: number): void {

@@ -46,7 +46,7 @@ export interface PostgresStoreOptions {
   readonly password?: string | (() => string | Promise<string>) | undefined;
   /** A pool of the `pg` package that stays open at `close`, in place of everything about connections here. */
   readonly client?: PostgresPoolLike | undefined;
-  /** Where the tables are: 1 to 48 of `[a-z0-9_]`, beginning with a letter. Default: `modelgate`. */
+  /** Where the tables are: 1 to 48 of `[a-z0-9_]`, beginning with a letter; no word of SQL. Default: `modelgate`. */
   readonly schema?: string | undefined;
   /**
    * A transaction pooler such as PgBouncer stands between: nothing is kept in a session, so there are no named
@@ -79,6 +79,17 @@ export interface ResolvedOptions extends PostgresStoreOptions {
 
 const SCHEMA = /^[a-z][a-z0-9_]{0,47}$/;
 
+/** What SQL takes for a name only in quotation marks, which no statement here has. */
+const RESERVED: ReadonlySet<string> = new Set(
+  `all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation
+  column concurrently constraint create cross current_catalog current_date current_role current_schema current_time
+  current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze
+  from full grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit
+  localtime localtimestamp natural not notnull null offset on only or order outer overlaps placing primary references
+  returning right select session_user similar some symmetric system_user table tablesample then to trailing true union
+  unique user using variadic verbose when where window with`.split(/\s+/),
+);
+
 /** Fills in the defaults. Throws `INVALID_OPTIONS`, which names the field. */
 export function resolveOptions(options: PostgresStoreOptions): ResolvedOptions {
   const { url, client, schema = "modelgate" } = options;
@@ -88,6 +99,8 @@ export function resolveOptions(options: PostgresStoreOptions): ResolvedOptions {
     throw invalid("client", "must be a pool of the pg package");
   if (!SCHEMA.test(schema) || schema.startsWith("pg_"))
     throw invalid("schema", "must be 1 to 48 of a-z, 0-9 and _, begin with a letter, and not with pg_");
+  if (RESERVED.has(schema) || schema === "information_schema")
+    throw invalid("schema", `must be a name of its own; ${schema} has a meaning in SQL`);
   return {
     ...options,
     schema,

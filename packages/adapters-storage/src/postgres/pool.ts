@@ -5,6 +5,7 @@ import type { SqlRow } from "../rows/task-row.ts";
 import { connectionOptions, sessionSettings } from "./connection-options.ts";
 import { sendTogether } from "./one-write.ts";
 import type { PostgresClientLike, PostgresPoolLike, ResolvedOptions } from "./options.ts";
+import { OwnClient } from "./own-client.ts";
 import { isLost, isUndone } from "./postgres-error.ts";
 
 /** A statement as it is sent. Its name is made of its text, so that one pool may serve several schemas. */
@@ -57,6 +58,7 @@ export class PostgresPool {
     if (client === undefined) {
       this.#own = new pg.Pool({
         ...connectionOptions(options),
+        Client: OwnClient,
         max: options.maxConnections,
         idleTimeoutMillis: 30_000,
         allowExitOnIdle: true,
@@ -118,7 +120,7 @@ export class PostgresPool {
   /** A connection for whoever needs one of its own; the caller ends it. Rejects while the store is closed. */
   async connectAlone(): Promise<pg.Client> {
     this.#requireOpen();
-    const client = new pg.Client(connectionOptions(this.options, false));
+    const client = new OwnClient(connectionOptions(this.options, false));
     client.on("error", () => {});
     await client.connect();
     return client;
@@ -137,11 +139,12 @@ export class PostgresPool {
   #executor(client: PostgresClientLike): Executor {
     const { pooler } = this.options;
     return {
-      query: async (sql, values = []) => {
+      // Quiet, as whoever sends several at once awaits only those up to the first that fails.
+      query: (sql, values = []) => {
         const config = { text: sql.text, values: values as unknown[], rowMode: "array" } as const;
         sendTogether(client);
         const sent = client.query(pooler ? config : { ...config, name: sql.name });
-        return (await quiet(sent)).rows as SqlRow[];
+        return quiet(sent.then(({ rows }) => rows as SqlRow[]));
       },
     };
   }

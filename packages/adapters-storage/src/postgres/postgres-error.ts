@@ -54,8 +54,13 @@ interface Description {
 
 function ofServer(state: string): Description {
   switch (state) {
-    case "28P01":
     case "28000":
+      return {
+        code: "STORE_UNAVAILABLE",
+        message: "PostgreSQL does not let this user in from here; check url and tls, and pg_hba.conf there",
+        field: "url",
+      };
+    case "28P01":
       return {
         code: "STORE_UNAVAILABLE",
         message: "PostgreSQL refused the user or the password; check url and password",

@@ -160,6 +160,10 @@ END $$;
 `,
 ];
 
+/** The tables and views that the last migration leaves, for which rights are needed. */
+export const RELATIONS: readonly string[] =
+  "live ended tasks payloads results lanes holds runners idempotency records modelgate_schema".split(" ");
+
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /** Where the version is kept; older ones than the first migration have no such table. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { GatewayError, type GatewayErrorCode } from "@modelgate/core";
 import { type S3Answer, S3Connection } from "./connection.ts";
 import type { S3Request } from "./exchange.ts";
+import { smallestList } from "./list-objects.ts";
 import { nameOf } from "./object-name.ts";
 import { Operation } from "./operation.ts";
 import { checkOptions, type S3ObjectStoreOptions, type S3Settings } from "./options.ts";
@@ -98,7 +99,8 @@ class Inspection {
 
   async run(object: string): Promise<S3Inspection> {
     const startedAtMs = Date.now();
-    const listed = await this.#try("list", "read", { method: "GET", query: "list-type=2&max-keys=1" });
+    const query = smallestList(this.#connection.settings);
+    const listed = await this.#try("list", "read", { method: "GET", query });
     const endedAtMs = Date.now();
     const refusal = this.#lastError instanceof S3Refusal ? this.#lastError : undefined;
     if (listed === undefined && refusal === undefined) return { ...NOTHING, problems: this.#problems };
@@ -132,6 +134,7 @@ class Inspection {
       put === undefined ? undefined : await this.#try("delete", "write", { method: "DELETE", object });
     const versions = await this.#try("versioning", "read", { method: "GET", query: "versioning" });
     const status = versions && (textOf(versions.text, "Status") ?? "off").toLowerCase();
+    if (status !== "off" && gone !== undefined) await this.#removeVersions(object, [put, gone]);
     return {
       canPut: put !== undefined,
       canGet: put && got?.text === PROBE,
@@ -139,6 +142,16 @@ class Inspection {
       canUploadParts,
       versioning: status === "off" || status === "enabled" || status === "suspended" ? status : undefined,
     };
+  }
+
+  /** Where versions are kept, the probe is still there, with a mark that says deleted. */
+  async #removeVersions(object: string, answers: readonly (S3Answer | undefined)[]): Promise<void> {
+    const ids = answers.map((answer) => answer?.headers["x-amz-version-id"]?.toString() ?? "null");
+    for (const id of new Set(ids)) {
+      const query = `versionId=${encodeURIComponent(id)}`;
+      // The store itself needs no right to this.
+      await this.#connection.call({ method: "DELETE", object, query }, this.#operation).catch(() => {});
+    }
   }
 
   async #tryParts(object: string, headers: S3Request["headers"]): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { ObjectStat, Page } from "@modelgate/core";
 import type { S3Connection } from "./connection.ts";
 import { keyOf, namePrefixOf } from "./object-name.ts";
 import type { Operation } from "./operation.ts";
+import type { S3Settings } from "./options.ts";
 import { contentsOf, textOf } from "./xml.ts";
 
 const PAGE = 1000;
@@ -40,6 +41,11 @@ export async function listObjects(
   if (last === undefined || textOf(text, "IsTruncated") !== "true") return { items };
   const isBeyond = last > namePrefix && !last.startsWith(namePrefix);
   return isBeyond ? { items } : { items, nextCursor: last };
+}
+
+/** Asks for as little as makes a server look whether the bucket is there; for no object at all, MinIO does not look. */
+export function smallestList({ prefix }: Pick<S3Settings, "prefix">): string {
+  return `list-type=2&max-keys=1&prefix=${encodeName(prefix)}`;
 }
 
 /** As the signature wants it: all but unreserved characters. */

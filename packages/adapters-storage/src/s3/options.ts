@@ -22,7 +22,7 @@ export interface MinioClientLike {
 export interface S3ObjectStoreOptions {
   /** Where the server listens: `http://host:port` or `https://host:port`. Required without `client`. */
   readonly endpoint?: string | undefined;
-  /** **required.** It must be there. */
+  /** It must be there. */
   readonly bucket: string;
   /** What the names of all objects begin with, such as `modelgate/`, so that a bucket may be shared. Default: nothing. */
   readonly prefix?: string | undefined;

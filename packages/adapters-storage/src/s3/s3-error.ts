@@ -56,7 +56,7 @@ const WRONG: Readonly<Record<string, readonly [field: string, message: string]>>
   InvalidToken: ["sessionToken", "the server refuses sessionToken; get a new one"],
   ExpiredToken: ["sessionToken", "sessionToken has expired; get a new one"],
   NoSuchBucket: ["bucket", "the bucket does not exist; make it, or check bucket"],
-  InvalidBucketName: ["bucket", "the server takes no such name; check bucket"],
+  InvalidBucketName: ["bucket", "the server takes no such name; check bucket and addressing"],
   AuthorizationHeaderMalformed: ["region", "the bucket is in another region; check region"],
   PermanentRedirect: ["region", "the bucket is served elsewhere; check region and endpoint"],
   TemporaryRedirect: ["region", "the bucket is served elsewhere; check region and endpoint"],
@@ -81,7 +81,7 @@ export function mayPass(error: unknown): boolean {
   if (error instanceof S3Refusal) {
     return !FULL.has(error.code) && (LATER_STATUS.has(error.status) || LATER.has(error.code));
   }
-  return NETWORK.has(codeOf(error));
+  return NETWORK.has(codeOf(error)) || isNoHttp(error);
 }
 
 /** The error that a caller of the store gets. Names of objects are in none. */
@@ -98,7 +98,8 @@ export function toStoreError(error: unknown, purpose: Purpose): unknown {
   }
   const what = error instanceof S3Timeout ? error.message : "the connection to the S3 server failed";
   return new GatewayError("STORE_UNAVAILABLE", `${what} (${code || "unknown"})`, {
-    cause: error,
+    // An error of Node's parser carries what it was parsing, which may be of a payload.
+    cause: isNoHttp(error) ? new Error(code) : error,
     details: { reason: code || "unknown" },
   });
 }
@@ -137,14 +138,19 @@ function ofRefusal(refusal: S3Refusal, purpose: Purpose): GatewayError {
 
 /** A server without a key manager, or one that wants TLS for this, says so in its own way. */
 export function isAboutEncryption(error: unknown): boolean {
-  if (!(error instanceof S3Refusal)) return false;
+  if (!(error instanceof S3Refusal) || mayPass(error)) return false;
   const { status, code } = error;
-  return status === 501 || code.startsWith("KMS") || code === "InvalidRequest" || code.includes("Encryption");
+  return status === 501 || code === "InvalidRequest" || /^kms|encryption/i.test(code);
 }
 
 function codeOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return typeof code === "string" ? code : "";
+}
+
+/** What came was no answer. */
+function isNoHttp(error: unknown): boolean {
+  return codeOf(error).startsWith("HPE_");
 }
 
 function isCertificate(code: string): boolean {

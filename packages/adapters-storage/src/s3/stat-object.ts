@@ -1,6 +1,7 @@
 import type { ObjectStat } from "@modelgate/core";
 import type { S3Connection } from "./connection.ts";
 import { timeOf } from "./get-object.ts";
+import { smallestList } from "./list-objects.ts";
 import type { Operation } from "./operation.ts";
 import { mayPass, S3Refusal } from "./s3-error.ts";
 
@@ -19,7 +20,7 @@ export async function statObject(
     if (!(error instanceof S3Refusal) || mayPass(error)) throw error;
     // An answer to HEAD has no body, so that a missing bucket looks like a missing object, and a wrong key like a
     // missing right. The bucket's own answer tells them apart.
-    await connection.call({ method: "GET", query: "list-type=2&max-keys=0" }, operation);
+    await connection.call({ method: "GET", query: smallestList(connection.settings) }, operation);
     if (error.status === 404) return undefined;
     throw error;
   }

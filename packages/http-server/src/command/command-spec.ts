@@ -1,4 +1,5 @@
-import type { CommandName, Settings } from "./settings/settings.ts";
+import type { CommandName } from "./settings/setting.ts";
+import type { SettingName, Settings } from "./settings/settings.ts";
 
 /** A flag of one command that is no setting. */
 export interface OptionSpec {
@@ -15,6 +16,8 @@ export interface Call {
   readonly arguments: readonly string[];
   readonly options: Options;
   readonly settings: Settings;
+  /** Where each setting that was told comes from, for people. */
+  readonly sources: ReadonlyMap<SettingName, string>;
   /** What looks like a mistake in what was told, and is none for sure. */
   readonly warnings: readonly string[];
   /** What is wrong with the settings; always empty but for a command that looks into that. */

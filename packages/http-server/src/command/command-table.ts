@@ -1,4 +1,5 @@
-import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+import type { Call, CommandSpec, OptionSpec } from "./command-spec.ts";
+import type { RoleName } from "./settings/setting.ts";
 
 const JSON_OUTPUT: OptionSpec = { name: "json", text: "write JSON" };
 const OUTPUT: OptionSpec = {
@@ -17,7 +18,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "serve",
     summary: "run a gateway: modelgate serve --server NAME=URL",
     forms: ["[options]"],
-    text: "Runs a gateway with everything in one process and in one directory, until it is told to stop.",
+    text: "Runs a gateway with everything in one process, and without further settings in one directory, until it is told to stop.",
     arguments: none,
     options: [],
     examples: [
@@ -25,7 +26,46 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["modelgate serve --config /etc/modelgate.json --json-logs", "settings from a file"],
       ["MODELGATE_PORT=9000 modelgate serve --host 0.0.0.0", "settings from the environment and from flags"],
     ],
-    load: async () => (await import("./serve.ts")).serve,
+    load: () => roleOf("serve"),
+  },
+  {
+    name: "gateway",
+    summary: "serve the API, and leave the running to schedulers",
+    forms: ["[options]"],
+    text: "Serves the API: takes tasks and tells of them. Schedulers on the same stores run them. There may be any number of both.",
+    arguments: none,
+    options: [],
+    examples: [
+      ["modelgate gateway --config /etc/modelgate.yaml", "settings that all processes share"],
+      ["modelgate gateway --config /etc/modelgate.yaml --port 8889", "another one on the same machine"],
+    ],
+    load: () => roleOf("gateway"),
+  },
+  {
+    name: "scheduler",
+    summary: "run tasks that gateways take",
+    forms: ["[options]"],
+    text: "Runs tasks, and takes over what a scheduler held that died. It serves no API; --port lets monitoring ask for /healthz and /metrics.",
+    arguments: none,
+    options: [],
+    examples: [
+      ["modelgate scheduler --config /etc/modelgate.yaml", "settings that all processes share"],
+      ["modelgate scheduler --config /etc/modelgate.yaml --port 9100", "with a port for monitoring"],
+    ],
+    load: () => roleOf("scheduler"),
+  },
+  {
+    name: "reaper",
+    summary: "end, forget and remove what is due",
+    forms: ["[options]"],
+    text: "Looks after what the stores hold: ends what waited too long, takes back what lost its lease, forgets what retention names, and deletes objects that no task names. It runs no task.",
+    arguments: none,
+    options: [{ name: "once", text: "do it once, and end" }, JSON_OUTPUT],
+    examples: [
+      ["modelgate reaper --config /etc/modelgate.yaml", "beside gateways and schedulers"],
+      ["modelgate reaper --config /etc/modelgate.yaml --once", "from a timer"],
+    ],
+    load: async () => (await import("./roles/reaper.ts")).reaper,
   },
   {
     name: "models",
@@ -151,6 +191,45 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./submit.ts")).submit,
   },
   {
+    name: "config",
+    summary: "show the settings, and what is wrong with them",
+    forms: ["[options]"],
+    text: "Writes every setting as a role would get it, with where it comes from. Secrets are not shown. It takes every setting.",
+    arguments: none,
+    options: [
+      { name: "check", text: "end with 2 when anything is wrong" },
+      { name: "role", value: "ROLE", text: "serve, gateway, scheduler or reaper (default serve)" },
+      JSON_OUTPUT,
+    ],
+    examples: [
+      ["modelgate config --check --config /etc/modelgate.yaml", "before a start"],
+      ["modelgate config --role scheduler --json", "what the environment says to a scheduler"],
+    ],
+    takesProblems: true,
+    load: async () => (await import("./config.ts")).config,
+  },
+  {
+    name: "migrate",
+    summary: "bring the database's schema up to date",
+    forms: ["[options]"],
+    text: "Creates or updates the tables in PostgreSQL, or writes the SQL for whoever does. A start does it by itself unless postgres.migrate is false.",
+    arguments: none,
+    options: [
+      { name: "sql", text: "write the SQL, and touch no database" },
+      {
+        name: "from",
+        value: "N",
+        text: "for --sql: the version that the schema has (default 0: there is none)",
+      },
+      JSON_OUTPUT,
+    ],
+    examples: [
+      ["modelgate migrate --config /etc/modelgate.yaml", "does it"],
+      ["modelgate migrate --store postgres --sql > schema.sql", "for a database administrator"],
+    ],
+    load: async () => (await import("./migrate.ts")).migrate,
+  },
+  {
     name: "doctor",
     summary: "find out what is wrong",
     forms: ["[options]"],
@@ -168,7 +247,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "sweep",
     summary: "remove objects that no task names",
     forms: ["[options]"],
-    text: "Looks through the object store of a data directory for objects that no task names any more, as a crash may leave them, and deletes them. A gateway may run meanwhile.",
+    text: "Looks through the object store for objects that no task names any more, as a crash may leave them, and deletes them. Gateways may run meanwhile.",
     arguments: none,
     options: [
       { name: "dry-run", text: "delete nothing, and write their keys" },
@@ -186,3 +265,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./sweep.ts")).sweep,
   },
 ];
+
+async function roleOf(name: RoleName): Promise<(call: Call) => Promise<number>> {
+  const [{ runRole }, { ROLES }] = await Promise.all([
+    import("./roles/run-role.ts"),
+    import("./roles/role.ts"),
+  ]);
+  return (call) => runRole(ROLES[name], call);
+}

@@ -1,6 +1,7 @@
 import type { CommandSpec } from "./command-spec.ts";
 import { COMMANDS } from "./command-table.ts";
-import { flagOf, settingsOf, variableOf } from "./settings/names.ts";
+import { flagOf, keysOf, settingsOf, variableOf } from "./settings/names.ts";
+import type { CommandName } from "./settings/setting.ts";
 import { type SettingName, settingOf } from "./settings/settings.ts";
 
 export function generalHelp(): string {
@@ -21,12 +22,17 @@ ${aligned([
 export function commandHelp(spec: CommandSpec): string {
   const { name, forms, text, options, examples } = spec;
   const settings = settingsOf(name);
+  const ungrouped = settings.filter((setting) => groupOf(setting) === undefined);
+  const groups = GROUPS.map(([prefix, title]): [string, readonly SettingName[]] => [
+    title,
+    settings.filter((setting) => groupOf(setting) === prefix),
+  ]).filter(([, members]) => members.length > 0);
   const own = options.map((option): Row => {
     const flag = `${option.short === undefined ? "" : `-${option.short}, `}--${option.name}`;
     return [option.value === undefined ? flag : `${flag} ${option.value}`, option.text];
   });
   const others: Row[] = [
-    ["--config FILE", "a JSON file with settings as keys: dataDir, leaseMs, …"],
+    ["--config FILE", "settings as keys of a file: .json, .yaml, .yml, .js, .mjs, .ts or .mts"],
     ["-h, --help", "this text"],
   ];
   return `${forms.map((form, at) => `${at === 0 ? "Usage:" : "      "} modelgate ${name} ${form}`).join("\n")}
@@ -34,21 +40,39 @@ export function commandHelp(spec: CommandSpec): string {
 ${wrap(text, 100)}
 
 Options:
-${aligned([...own, ...settings.map(settingRow), ...others])}
-
+${aligned([...own, ...ungrouped.map((each) => settingRow(each, name)), ...others])}
+${groups.map(([title, members]) => `\n${title}:\n${aligned(members.map((each) => settingRow(each, name)))}\n`).join("")}
 Examples:
 ${examples.map(([call, purpose]) => `  ${call}\n      ${purpose}`).join("\n")}
 
 A setting is also an environment variable, such as ${variableOf("dataDir")}, and a key of the file. Flags come before
-variables, and these before the file.
-`;
+variables, and these before the file. ${secretsHelp(settings)}
+`.replace(/ +\n$/, "\n");
+}
+
+function secretsHelp(settings: readonly SettingName[]): string {
+  const secret = settings.find((name) => settingOf(name).isSecret);
+  if (secret === undefined) return "";
+  const [, file] = keysOf(secret);
+  return file === undefined
+    ? ""
+    : `What is secret may be in a file of its own, such as --${flagOf(file.name)} FILE.`;
+}
+
+const GROUPS = [
+  ["postgres.", "PostgreSQL"],
+  ["s3.", "S3"],
+] as const;
+
+function groupOf(name: SettingName): string | undefined {
+  return GROUPS.map(([prefix]) => prefix).find((prefix) => name.startsWith(prefix));
 }
 
 type Row = readonly [string, string];
 
-function settingRow(name: SettingName): Row {
+function settingRow(name: SettingName, command: CommandName): Row {
   const { kind, text, unit, default: fallback, defaultText } = settingOf(name);
-  const flag = `--${flagOf(name)}`;
+  const flag = `--${flagOf(name, command)}`;
   // A switch that is on by default is of use with its other value alone.
   const value = kind.placeholder === undefined ? (fallback === true ? "=false" : "") : ` ${kind.placeholder}`;
   const shown =

@@ -7,9 +7,13 @@ export function logEvents(events: Gateway["events"], log: Log): void {
     log.info("server changed", { server, state, models: models.join(",") }),
   );
   events.on("server:ejected", ({ server, forMs }) => log.warn("server ejected", { server, forMs }));
-  events.on("adapter:failed", ({ adapter, operation, code }) =>
-    log.warn("adapter failed", { adapter, operation, code }),
-  );
+  events.on("objects:swept", ({ examined, deleted }) => log.info("objects swept", { examined, deleted }));
+  const failures = new Repeated();
+  events.on("adapter:failed", ({ adapter, operation, code }) => {
+    const before = failures.count(`${adapter} ${operation} ${code}`);
+    if (before === undefined) return;
+    log.warn("adapter failed", { adapter, operation, code, before: before === 0 ? undefined : before });
+  });
   events.on("listener:failed", ({ event }) => log.warn("listener failed", { event }));
   events.on("task:submitted", ({ id, model, operation }) =>
     log.debug("task submitted", { id, model, operation }),
@@ -21,4 +25,24 @@ export function logEvents(events: Gateway["events"], log: Log): void {
   events.on("task:ended", ({ id, state, attempt, code }) =>
     log.debug("task ended", { id, state, attempt, code }),
   );
+}
+
+/** A store that is away fails many calls a second; one line in so many milliseconds tells of all that are alike. */
+const REPEAT_MS = 10_000;
+
+/** Says when something that happens again and again is worth a line. */
+class Repeated {
+  readonly #told = new Map<string, { atMs: number; since: number }>();
+
+  /** How often it happened since the last line; `undefined` when it is too early for another. */
+  count(what: string): number | undefined {
+    const nowMs = performance.now();
+    const last = this.#told.get(what);
+    if (last !== undefined && nowMs - last.atMs < REPEAT_MS) {
+      last.since += 1;
+      return undefined;
+    }
+    this.#told.set(what, { atMs: nowMs, since: 0 });
+    return last?.since ?? 0;
+  }
 }

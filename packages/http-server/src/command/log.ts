@@ -1,4 +1,4 @@
-import type { LogLevel } from "./settings/settings.ts";
+import type { LogLevel } from "./settings/general-settings.ts";
 
 type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -15,18 +15,20 @@ const LEVELS = ["error", "warn", "info", "debug"] as const;
 export interface LogOptions {
   readonly level: LogLevel;
   readonly asJson: boolean;
+  /** In every line. */
+  readonly fields?: Fields;
   readonly write: (line: string) => void;
 }
 
-export function createLog({ level, asJson, write }: LogOptions): Log {
+export function createLog({ level, asJson, fields: always, write }: LogOptions): Log {
   const most = LEVELS.indexOf(level);
   const at =
     (own: LogLevel) =>
     (message: string, fields: Fields = {}): void => {
       if (LEVELS.indexOf(own) > most) return;
       const time = new Date().toISOString();
-      if (asJson) write(`${JSON.stringify({ time, level: own, message, ...fields })}\n`);
-      else write(`${time} ${own} ${message}${plainFields(fields)}\n`);
+      if (asJson) write(`${JSON.stringify({ time, level: own, message, ...always, ...fields })}\n`);
+      else write(`${time} ${own} ${message}${plainFields({ ...fields, ...always })}\n`);
     };
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }

@@ -5,12 +5,15 @@ import { EXIT } from "./exit-codes.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import { suggestion } from "./nearest.ts";
 import { readFlags } from "./read-flags.ts";
+import { loadConfig } from "./settings/config-file/load-config.ts";
+import { CONFIG_VARIABLE } from "./settings/names.ts";
 import { readSettings, trySettings } from "./settings/read-settings.ts";
+import type { Environment } from "./settings/setting.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface CommandContext {
   readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
   readonly version: string;
 }
 
@@ -23,7 +26,7 @@ export async function main({ args, environment, version }: CommandContext): Prom
     if (spec !== undefined) {
       if (first === "help" || rest[0] === "--help") return print(commandHelp(spec));
       if (rest[0] === "--version") return print(`${version}\n`);
-      return await run(spec, rest, environment);
+      return await run(spec, { args: rest, environment });
     }
     switch (named) {
       case "--version":
@@ -54,15 +57,23 @@ export async function main({ args, environment, version }: CommandContext): Prom
 
 async function run(
   spec: CommandSpec,
-  args: readonly string[],
-  environment: CommandContext["environment"],
+  { args, environment }: Omit<CommandContext, "version">,
 ): Promise<number> {
   const flags = readFlags(spec, args);
   if (flags.help) return print(commandHelp(spec));
-  const told = { command: spec.name, flags: flags.settings, config: flags.config, environment };
-  const { settings, problems, warnings } = spec.takesProblems ? trySettings(told) : readSettings(told);
+  // A variable set to nothing is how many say that it is not set.
+  const file = flags.config ?? (environment[CONFIG_VARIABLE] || undefined);
+  const config = file === undefined ? undefined : await loadConfig(file);
+  const told = { command: spec.name, flags: flags.settings, config, environment };
+  const read = spec.takesProblems ? trySettings(told) : readSettings(told);
   const command = await spec.load();
-  return command({ arguments: flags.arguments, options: flags.options, settings, problems, warnings });
+  // Pools and timers of the parts keep no process alive, and one that only waits for them would end before its time.
+  const hold = setInterval(() => {}, 2_147_483_647);
+  try {
+    return await command({ ...read, arguments: flags.arguments, options: flags.options });
+  } finally {
+    clearInterval(hold);
+  }
 }
 
 /** The messages of errors that nobody expected may quote anything, so that only their kind and place are told. */

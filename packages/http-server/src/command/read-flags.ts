@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
 import type { CommandSpec, Options } from "./command-spec.ts";
 import { suggestion } from "./nearest.ts";
-import { flagOf, settingsOf } from "./settings/names.ts";
-import { type SettingName, settingOf } from "./settings/settings.ts";
+import { flagOf, type KeyName, keysOf, settingsOf } from "./settings/names.ts";
+import { settingOf } from "./settings/settings.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface Flags {
-  readonly settings: Readonly<Partial<Record<SettingName, string | readonly string[]>>>;
+  readonly settings: Readonly<Partial<Record<KeyName, string | readonly string[]>>>;
   readonly options: Options;
   readonly arguments: readonly string[];
   readonly config: string | undefined;
@@ -15,7 +15,7 @@ export interface Flags {
 
 /** What is known of one flag. */
 interface Flag {
-  readonly setting?: SettingName;
+  readonly key?: KeyName;
   readonly short?: string | undefined;
   readonly takesValue: boolean;
   /** Whether it also stands alone, or takes a value after an equals sign only. */
@@ -64,10 +64,10 @@ export function readFlags(spec: CommandSpec, args: readonly string[]): Flags {
   }
   requireArguments(spec, found, values.has("help"));
 
-  const settings: Partial<Record<SettingName, string | readonly string[]>> = {};
+  const settings: Partial<Record<KeyName, string | readonly string[]>> = {};
   for (const [name, given] of values) {
-    const { setting, isList = false } = flags.get(name) ?? {};
-    if (setting !== undefined) settings[setting] = isList ? given : (given[0] ?? "");
+    const { key, isList = false } = flags.get(name) ?? {};
+    if (key !== undefined) settings[key] = isList ? given : (given[0] ?? "");
   }
   return {
     settings,
@@ -87,10 +87,11 @@ function flagsOf(spec: CommandSpec): Map<string, Flag> {
     ["config", { takesValue: true, isSwitch: false, isList: false }],
     ["help", { takesValue: false, isSwitch: true, isList: false, short: "h" }],
   ]);
-  for (const name of settingsOf(spec.name)) {
-    const { kind } = settingOf(name);
-    const isSwitch = kind.placeholder === undefined;
-    flags.set(flagOf(name), { setting: name, takesValue: true, isSwitch, isList: kind.isList === true });
+  for (const { name: key, setting, isFile } of settingsOf(spec.name).flatMap(keysOf)) {
+    const { kind } = settingOf(setting);
+    const isSwitch = !isFile && kind.placeholder === undefined;
+    const isList = !isFile && kind.isList === true;
+    flags.set(flagOf(key, spec.name), { key, takesValue: true, isSwitch, isList });
   }
   for (const { name, value, short, isList = false } of spec.options) {
     const takesValue = value !== undefined;

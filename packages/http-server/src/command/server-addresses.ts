@@ -1,11 +1,24 @@
 import type { Settings } from "./settings/settings.ts";
 
-/** A server that serves several models is one server. */
-export function byAddress(servers: Settings["servers"]): { url: string; models: string[] }[] {
-  const models = new Map<string, string[]>();
-  for (const { name, url } of servers) {
+export interface ServerAddress {
+  readonly url: string;
+  readonly models: string[];
+  /** Slots; `undefined` leaves them to what the server says, or to a guess. */
+  readonly limit: number | undefined;
+}
+
+/** A server that serves several models is one server, and has the least of what they say of its slots. */
+export function byAddress(servers: Settings["servers"]): ServerAddress[] {
+  const found = new Map<string, ServerAddress>();
+  for (const { name, url, limit } of servers) {
     const { href } = new URL(url);
-    models.set(href, [...(models.get(href) ?? []), name]);
+    const { models = [], limit: other } = found.get(href) ?? {};
+    const limits = [limit, other].filter((each) => each !== undefined);
+    found.set(href, {
+      url: href,
+      models: [...new Set([...models, name])],
+      limit: limits.length === 0 ? undefined : Math.min(...limits),
+    });
   }
-  return [...models].map(([url, names]) => ({ url, models: [...new Set(names)] }));
+  return [...found.values()];
 }

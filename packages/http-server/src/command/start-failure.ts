@@ -1,14 +1,20 @@
 import { GatewayError } from "@modelgate/core";
 import { CommandError } from "./command-error.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { portOf, type Role } from "./roles/role.ts";
 import type { Settings } from "./settings/settings.ts";
+import { backendOf, storeFailure } from "./stores/store-failure.ts";
 
-export function isOptionError(error: unknown): boolean {
-  return GatewayError.is(error, "INVALID_OPTIONS");
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommandError) return error.exitCode;
+  return GatewayError.is(error, "INVALID_OPTIONS") ? EXIT.usage : EXIT.failed;
 }
 
-/** Why a gateway did not start, with what to do. */
-export function startFailure(error: unknown, { host, port, dataDir }: Settings): string {
+/** Why a role did not start, with what to do. */
+export function startFailure(error: unknown, role: Role, settings: Settings): string {
   if (error instanceof CommandError) return error.message;
+  const { host, dataDir } = settings;
+  const port = portOf(role, settings);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") {
     return `port ${port} of ${host} is in use; choose another one with --port, or end what listens there`;
@@ -18,6 +24,8 @@ export function startFailure(error: unknown, { host, port, dataDir }: Settings):
   if (code === "EACCES" || code === "EROFS" || code === "ENOTDIR" || code === "EEXIST") {
     return `the data directory ${dataDir} cannot be used (${code})`;
   }
-  if (GatewayError.is(error)) return `${error.message} (${error.code})`;
-  return `the start failed: ${error instanceof Error ? error.message : String(error)}`;
+  if (GatewayError.is(error))
+    return `${storeFailure(error, backendOf(error, settings), settings).text} (${error.code})`;
+  // What others throw may quote anything.
+  return `the start failed: ${error instanceof Error ? error.name : typeof error}${code === undefined ? "" : ` (${code})`}`;
 }

@@ -8,6 +8,8 @@ import { TaskMetrics } from "./task-metrics.ts";
 export interface MetricsOptions {
   /** The gateway's own, whose waiting tasks each scrape tells. Default: these are left out. */
   readonly ledger?: Pick<Ledger, "stats"> | undefined;
+  /** What the process is among several, such as `scheduler`. Default: it is not told. */
+  readonly role?: string | undefined;
 }
 
 /** What a gateway tells a monitoring system. One for each gateway, made before it starts. */
@@ -27,7 +29,7 @@ const MOST_MODELS = 200;
  * Counts what a gateway does, from now on. Labels are bounded: models are the first 200 that are seen, the rest is
  * `other`; no id, address or text of a caller is in one. The Prometheus client is loaded by the first scrape.
  */
-export function createMetrics(gateway: Gateway, { ledger }: MetricsOptions = {}): Metrics {
+export function createMetrics(gateway: Gateway, { ledger, role }: MetricsOptions = {}): Metrics {
   const models = new FirstNames(MOST_MODELS);
   const tasks = new TaskMetrics(gateway, models);
   const requests = new RequestMetrics();
@@ -36,7 +38,7 @@ export function createMetrics(gateway: Gateway, { ledger }: MetricsOptions = {})
   async function render(): Promise<MetricsText> {
     const [{ renderMetrics }, gauges] = await Promise.all([
       import("./render-metrics.ts"),
-      readGauges({ gateway, ledger, models }),
+      readGauges({ gateway, ledger, models, role }),
     ]);
     return renderMetrics([...requests.families(), ...tasks.families(), ...gauges]);
   }

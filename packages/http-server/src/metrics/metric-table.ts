@@ -20,6 +20,12 @@ export const WAIT_BUCKETS: readonly number[] = [
  * Gateway, so that its dashboards go on working; their labels are its own where these are bounded.
  */
 export const METRICS = {
+  role: {
+    name: "modelgate_role",
+    type: "gauge",
+    labels: ["role"],
+    help: "What this process is among several: always 1.",
+  },
   requests: {
     name: "gateway_requests_total",
     type: "counter",

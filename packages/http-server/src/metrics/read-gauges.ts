@@ -11,13 +11,20 @@ export interface GaugeSources {
   readonly gateway: Pick<Gateway, "models" | "health">;
   readonly ledger: Pick<Ledger, "stats"> | undefined;
   readonly models: FirstNames;
+  readonly role?: string | undefined;
 }
 
 /** What is so at this moment. */
-export async function readGauges({ gateway, ledger, models }: GaugeSources): Promise<readonly Family[]> {
+export async function readGauges({
+  gateway,
+  ledger,
+  models,
+  role,
+}: GaugeSources): Promise<readonly Family[]> {
   const [health, stats] = await Promise.all([gateway.health().catch(() => undefined), readStats(ledger)]);
   const components = Object.entries(health?.components ?? {});
   return [
+    gauge(METRICS.role, role === undefined ? [] : [[role, 1]]),
     ...ledgerGauges(stats, models),
     ...serverGauges(gateway, models),
     gauge(

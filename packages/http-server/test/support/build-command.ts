@@ -35,6 +35,9 @@ export async function buildCommand(): Promise<BuiltCommand> {
     conditions: ["@modelgate/source"],
     external: [
       "libsql",
+      "pg",
+      "minio",
+      "yaml",
       "undici",
       "eventemitter3",
       "ky",

@@ -1,19 +1,23 @@
 import { rm } from "node:fs/promises";
 import { GatewayClient } from "../client/gateway-client.ts";
+import { CommandError } from "../command-error.ts";
 import type { Call } from "../command-spec.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Colour, colours } from "../output/colours.ts";
 import { endWithReader, writeJson, writeOut } from "../output/out.ts";
 import { printable } from "../output/printable.ts";
 import type { Settings } from "../settings/settings.ts";
+import { isLocal } from "../stores/open-stores.ts";
 import { checkDatabase } from "./check-database.ts";
 import { checkDirectory } from "./check-directory.ts";
 import { checkClock, checkConfiguration, checkNode } from "./check-environment.ts";
 import { checkKey, checkKeyInUse } from "./check-key.ts";
 import { checkObjects } from "./check-objects.ts";
 import { checkPort } from "./check-port.ts";
+import { checkPostgres } from "./check-postgres.ts";
+import { checkS3 } from "./check-s3.ts";
 import { checkServers } from "./check-servers.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, fail } from "./finding.ts";
 
 /** Whoever takes longer to say that it is healthy is not. */
 const ANSWER_MS = 5_000;
@@ -31,7 +35,8 @@ export async function doctor({ options, settings, problems, warnings }: Call): P
   await told([checkNode()]);
   await told(checkConfiguration(problems, warnings));
   await told([await checkClock(settings.dataDir, Date.now())]);
-  await checkData(settings, options.has("full"), told);
+  if (isLocal(settings)) await checkData(settings, options.has("full"), told);
+  if (problems.length === 0) await checkServices(settings, told);
   await checkGateway(settings, told);
   await told(await checkServers(settings));
 
@@ -44,15 +49,30 @@ export async function doctor({ options, settings, problems, warnings }: Call): P
 
 type Told = (found: readonly Finding[]) => Promise<void>;
 
-async function checkData({ dataDir }: Settings, isFull: boolean, told: Told): Promise<void> {
+async function checkData({ dataDir, store, objects }: Settings, isFull: boolean, told: Told): Promise<void> {
   const { findings, trial } = await checkDirectory(dataDir);
   await told(findings);
   if (trial === undefined) return;
   try {
-    await told(await checkDatabase({ dataDir, trial, isFull }));
-    await told([await checkObjects(dataDir, trial)]);
+    if (store === "sqlite") await told(await checkDatabase({ dataDir, trial, isFull }));
+    if (objects === "filesystem") await told([await checkObjects(dataDir, trial)]);
   } finally {
     await rm(trial, { recursive: true, force: true });
+  }
+}
+
+/** What is on the network. Settings that lack something would only say so again. */
+async function checkServices(settings: Settings, told: Told): Promise<void> {
+  const checks = [
+    ...(settings.store === "postgres" ? [checkPostgres] : []),
+    ...(settings.objects === "s3" ? [checkS3] : []),
+  ];
+  for (const check of checks) {
+    const found = await check(settings).catch((error: unknown) => {
+      if (!(error instanceof CommandError)) throw error;
+      return [fail("configuration", error.message, "give the name of a file that can be read")];
+    });
+    await told(found);
   }
 }
 

@@ -82,4 +82,10 @@ export const yesOrNo: Kind<boolean> = kindOf(
   { type: "`true` or `false`" },
 );
 
+export function isHttpUrl(given: string): boolean {
+  if (!URL.canParse(given)) return false;
+  const { protocol, search, hash } = new URL(given);
+  return /^https?:$/.test(protocol) && search === "" && hash === "";
+}
+
 export { off as offSchema };

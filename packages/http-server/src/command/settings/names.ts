@@ -1,22 +1,56 @@
-import { type CommandName, SETTING_NAMES, type SettingName, settingOf } from "./settings.ts";
+import type { CommandName } from "./setting.ts";
+import { SETTING_NAMES, type SecretName, type SettingName, settingOf } from "./settings.ts";
 
-/** `dataDir` → `data-dir`. A flag that may be repeated names one thing. */
-export function flagOf(name: SettingName): string {
-  return name === "servers" ? "server" : name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+/** What can be given: a setting, or the file that holds one. */
+export type KeyName = SettingName | `${SecretName}File`;
+
+/** A key, and the setting that it gives. */
+export interface Key {
+  readonly name: KeyName;
+  readonly setting: SettingName;
+  /** It names a file, and the file holds the value. */
+  readonly isFile: boolean;
 }
 
-/** `dataDir` → `MODELGATE_DATA_DIR`. */
-export function variableOf(name: SettingName): string {
-  return `MODELGATE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-}
+/** Each key that a configuration file may have. A dot in a name is a level of the file. */
+export const KEYS: ReadonlyMap<string, Key> = new Map(
+  SETTING_NAMES.flatMap((setting) => keysOf(setting)).map((key) => [key.name, key]),
+);
 
 export const CONFIG_VARIABLE = "MODELGATE_CONFIG";
 
-export const VARIABLES: ReadonlyMap<string, SettingName> = new Map(
-  SETTING_NAMES.map((name) => [variableOf(name), name]),
+export const VARIABLES: ReadonlyMap<string, Key> = new Map(
+  [...KEYS.values()].map((key) => [variableOf(key.name), key]),
 );
 
 /** The settings that a command takes. */
 export function settingsOf(command: CommandName): readonly SettingName[] {
   return SETTING_NAMES.filter((name) => settingOf(name).commands.includes(command));
+}
+
+/** What a command can be given. */
+export function keysOf(setting: SettingName): readonly Key[] {
+  const own: Key = { name: setting, setting, isFile: false };
+  if (settingOf(setting).isSecret !== true) return [own];
+  return [own, { name: `${setting as SecretName}File`, setting, isFile: true }];
+}
+
+/** `dataDir` → `data-dir`, `postgres.url` → `postgres-url`. A flag that may be repeated names one thing. */
+export function flagOf(name: KeyName, command?: CommandName): string {
+  const own = KEYS.get(name);
+  const { flag, commands } = settingOf(own?.setting ?? (name as SettingName));
+  if (flag !== undefined && command === commands[0]) return flag;
+  if (name === "servers") return "server";
+  return name.replaceAll(".", "-").replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `dataDir` → `MODELGATE_DATA_DIR`, `postgres.url` → `MODELGATE_POSTGRES_URL`. */
+export function variableOf(name: KeyName): string {
+  const words = name.replaceAll(".", "_").replaceAll(/[A-Z]/g, (letter) => `_${letter}`);
+  return `MODELGATE_${words.toUpperCase()}`;
+}
+
+/** How a message names a setting, so that it is found wherever it is set. */
+export function whereToGive(name: KeyName): string {
+  return `${name} (${variableOf(name)})`;
 }

@@ -1,36 +1,40 @@
-import { readFileSync } from "node:fs";
 import { suggestion } from "../nearest.ts";
 import { UsageError } from "../usage-error.ts";
-import { CONFIG_VARIABLE, flagOf, settingsOf, VARIABLES } from "./names.ts";
-import { type CommandName, SETTING_NAMES, type SettingName, type Settings, settingOf } from "./settings.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { checkSettings } from "./check-settings.ts";
+import type { LoadedConfig } from "./config-file/load-config.ts";
+import { takeKeys } from "./config-file/take-keys.ts";
+import { CONFIG_VARIABLE, flagOf, KEYS, type KeyName, settingsOf, VARIABLES } from "./names.ts";
+import { readSecretFile } from "./secret-file.ts";
+import type { CommandName, Environment } from "./setting.ts";
+import { SETTING_NAMES, type SettingName, type Settings, settingOf } from "./settings.ts";
 
 /** What was told, by flags and otherwise. */
 export interface Told {
   readonly command: CommandName;
   /** Values of flags. */
-  readonly flags: Readonly<Partial<Record<SettingName, string | readonly string[]>>>;
-  /** The configuration file that a flag names. */
-  readonly config: string | undefined;
+  readonly flags: Readonly<Partial<Record<KeyName, string | readonly string[]>>>;
+  /** The configuration file, if there is one. */
+  readonly config: LoadedConfig | undefined;
   readonly environment: Environment;
 }
 
 export interface ReadSettings {
   /** Settings that cannot be understood have their default. */
   readonly settings: Settings;
-  /** Which settings were told at all. */
-  readonly given: ReadonlySet<SettingName>;
+  /** Where each setting that was told comes from, for people. */
+  readonly sources: ReadonlyMap<SettingName, string>;
   /** What cannot be understood, each with what to give instead. */
   readonly problems: readonly string[];
   /** What looks like a mistake and is none for sure. */
   readonly warnings: readonly string[];
 }
 
-/** Where a value came from, in the words of whoever gave it. */
+/** A value, and where it came from, in the words of whoever gave it. */
 interface Given {
   readonly value: unknown;
   readonly as: string;
+  /** The value is the name of the file that holds the setting. */
+  readonly isFile: boolean;
 }
 
 /** Everything that was told, flags before the environment before the file. Throws `UsageError`. */
@@ -41,66 +45,96 @@ export function readSettings(told: Told): ReadSettings {
 }
 
 /** The same, for whoever wants to know all that is wrong. */
-export function trySettings({ command, flags, config, environment }: Told): ReadSettings {
-  const given = new Map<SettingName, Given>();
+export function trySettings(told: Told): ReadSettings {
+  const { command, environment } = told;
   const problems: string[] = [];
-  const file = config ?? notEmpty(environment[CONFIG_VARIABLE]);
-  if (file !== undefined) problems.push(...readFile(file, given));
-  for (const [variable, name] of VARIABLES) {
-    const value = notEmpty(environment[variable]);
-    if (value !== undefined) given.set(name, { value, as: variable });
-  }
-  for (const [name, value] of Object.entries(flags) as [SettingName, unknown][]) {
-    given.set(name, { value, as: `--${flagOf(name)}` });
-  }
-
+  const warnings = strangeVariables(environment);
+  const given = collect(told, problems);
   const settings: Partial<Record<SettingName, unknown>> = {};
+  const sources = new Map<SettingName, string>();
   const taken = settingsOf(command);
   for (const name of SETTING_NAMES) {
-    const { kind, default: fallback } = settingOf(name);
+    const { default: fallback } = settingOf(name);
     const found = given.get(name);
     settings[name] = fallback;
     // What another command would stumble over is no reason for this one to.
     if (found === undefined || !taken.includes(name)) continue;
-    const read = kind.read(found.value);
-    if ("value" in read) settings[name] = read.value;
-    else problems.push(describe(name, found, read.fix));
+    const read = readValue(name, found, warnings);
+    if ("problem" in read) problems.push(read.problem);
+    else {
+      settings[name] = read.value;
+      sources.set(name, found.as);
+    }
   }
-  return {
-    settings: settings as Settings,
-    given: new Set(given.keys()),
-    problems,
-    warnings: strangeVariables(environment),
+  const complete = settings as Settings;
+  if (problems.length === 0) problems.push(...checkSettings(command, complete, environment));
+  return { settings: complete, sources, problems, warnings };
+}
+
+/** What was given for each setting by whoever comes first; says where somebody contradicts himself. */
+function collect({ command, flags, config, environment }: Told, problems: string[]): Map<SettingName, Given> {
+  const given = new Map<SettingName, Given>();
+  const layer = (
+    entries: Iterable<readonly [KeyName, { readonly value: unknown; readonly as: string }]>,
+  ): void => {
+    const own = new Map<SettingName, Given>();
+    for (const [name, { value, as }] of entries) {
+      const key = KEYS.get(name);
+      if (key === undefined) continue;
+      const other = own.get(key.setting);
+      if (other !== undefined) problems.push(`${other.as} and ${as} give the same; give one of them.`);
+      own.set(key.setting, { value, as, isFile: key.isFile });
+    }
+    for (const [name, found] of own) given.set(name, found);
   };
+
+  if (config !== undefined) {
+    const { path } = config;
+    if ("problem" in config) problems.push(config.problem);
+    else {
+      const read = takeKeys(config.content, path);
+      problems.push(...read.problems);
+      layer(read.taken.map(({ key, value }) => [key.name, { value, as: `"${key.name}" in ${path}` }]));
+    }
+  }
+  layer(
+    [...VARIABLES].flatMap(([variable, key]) => {
+      const value = notEmpty(environment[variable]);
+      return value === undefined ? [] : [[key.name, { value, as: variable }] as const];
+    }),
+  );
+  layer(
+    Object.entries(flags).map(([name, value]) => {
+      return [name as KeyName, { value, as: `--${flagOf(name as KeyName, command)}` }];
+    }),
+  );
+  return given;
 }
 
-function describe(name: SettingName, { as, value }: Given, fix: string): string {
-  if (settingOf(name).isSecret) return `${as} cannot be understood; ${fix}.`;
-  return `${as} is ${(JSON.stringify(value) ?? "").slice(0, 100)}; ${fix}.`;
+function readValue(
+  name: SettingName,
+  { value, as, isFile }: Given,
+  warnings: string[],
+): { readonly value: unknown } | { readonly problem: string } {
+  const { kind } = settingOf(name);
+  if (!isFile) {
+    const read = kind.read(value);
+    return "value" in read ? read : { problem: describe(name, as, value, read.fix) };
+  }
+  const secret = readSecretFile(value);
+  if ("problem" in secret) return { problem: `${as} ${secret.problem}` };
+  if (secret.isOpen)
+    warnings.push(`others can read ${secret.path}, which ${as} names; chmod 600 ${secret.path}`);
+  const read = kind.read(secret.text);
+  if ("value" in read) return read;
+  return { problem: `${as} names ${secret.path}, which cannot be understood; ${read.fix}.` };
 }
 
-/** Takes over the keys of a file; returns what is wrong with it. */
-function readFile(file: string, given: Map<SettingName, Given>): string[] {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    const why = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
-    const { code } = error as NodeJS.ErrnoException;
-    return [`The configuration file ${file} ${why}${code === undefined ? "" : ` (${code})`}.`];
-  }
-  if (typeof content !== "object" || content === null || Array.isArray(content)) {
-    return [`The configuration file ${file} must hold one JSON object.`];
-  }
-  const problems: string[] = [];
-  for (const [key, value] of Object.entries(content)) {
-    const name = SETTING_NAMES.find((each) => each === key);
-    if (name === undefined)
-      problems.push(`${file} has an unknown key "${key}".${suggestion(key, SETTING_NAMES)}`);
-    // Many write null for what they leave open.
-    else if (value !== null) given.set(name, { value, as: `"${key}" in ${file}` });
-  }
-  return problems;
+function describe(name: SettingName, as: string, value: unknown, fix: string): string {
+  const text = JSON.stringify(value) ?? "";
+  // An address may hold a user and a password also where none belongs.
+  if (settingOf(name).isSecret || /\/\/.*@/.test(text)) return `${as} cannot be understood; ${fix}.`;
+  return `${as} is ${text.slice(0, 100)}; ${fix}.`;
 }
 
 /** Other tools may have variables of this prefix, so an unknown one is no error. */

@@ -4,15 +4,19 @@ import { type Kind, kindOf } from "./kinds.ts";
 const server = z.object({
   name: z.string().min(1),
   url: z.string().refine((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)),
+  limit: z.number().int().min(1).max(10_000).optional(),
 });
 
-/** A model, and the address of a server for it. */
+/** A model, the address of a server for it, and how much that server does at once. */
 export type ServerSetting = Readonly<z.output<typeof server>>;
 
-/** A file names servers as `{ "NAME": "URL" }`, or with a list of addresses; flags and the environment as NAME=URL. */
+/**
+ * A file names servers as `{ "NAME": "URL" }`, `{ "NAME": { "url": "URL", "limit": 4 } }` or with a list of either; flags
+ * and the environment as NAME=URL or NAME=URL#limit=4.
+ */
 export const serverList: Kind<readonly ServerSetting[]> = kindOf(
   z.preprocess(listOf, z.array(server)),
-  "give NAME=URL, where URL begins with http:// or https://",
+  "give NAME=URL or NAME=URL#limit=N, where URL begins with http:// or https:// and N is from 1 to 10,000",
   { placeholder: "NAME=URL", type: "list of `NAME=URL`; in a file also an object", isList: true },
 );
 
@@ -24,12 +28,23 @@ function listOf(given: unknown): unknown {
   if (Array.isArray(given)) return given.map(splitServer);
   if (typeof given !== "object" || given === null) return given;
   return Object.entries(given).flatMap(([name, urls]: [string, unknown]) =>
-    [urls].flat().map((url) => ({ name, url })),
+    [urls].flat().map((each: unknown) => {
+      if (typeof each === "string") return fromText(name, each);
+      return typeof each === "object" ? { ...each, name } : each;
+    }),
   );
 }
 
 function splitServer(given: unknown): unknown {
   if (typeof given !== "string") return given;
   const at = given.indexOf("=");
-  return { name: given.slice(0, Math.max(0, at)), url: given.slice(at + 1) };
+  return fromText(given.slice(0, Math.max(0, at)), given.slice(at + 1));
+}
+
+/** What follows the `#` of an address never reaches a server, so that it is free to say something of it. */
+function fromText(name: string, given: string): unknown {
+  const at = given.indexOf("#");
+  if (at < 0) return { name, url: given };
+  const [, limit = ""] = /^#limit=(\d{1,5})$/.exec(given.slice(at)) ?? [];
+  return { name, url: given.slice(0, at), limit: limit === "" ? Number.NaN : Number(limit) };
 }

@@ -1,0 +1,21 @@
+import type { GatewayOptions } from "@modelgate/core";
+import type { Settings } from "../settings/settings.ts";
+import type { Role } from "./role.ts";
+
+/** The settings that are a gateway's options under the same, or nearly the same, name. */
+export function gatewayOptions(role: Role, settings: Settings): Omit<GatewayOptions, "discovery"> {
+  const { leaseMs, pollMs, inlineBytes, boostMs, waitMs, maxFailures, storeWaitMs } = settings;
+  const { idempotencyMs, modelMemoryMs, defaultLimit, retention, maxBodyBytes } = settings;
+  return {
+    ...{ leaseMs, pollMs, inlineBytes, boostMs, waitMs, maxFailures, storeWaitMs },
+    ...{ idempotencyMs, modelMemoryMs, defaultLimit, retention },
+    name: settings.name ?? role.name,
+    runs: role.runs && settings.runs,
+    sweeps: role.sweeps,
+    objectSweepMs: role.sweepsObjects && settings.objectSweepMs,
+    // Whoever was told of no server cannot say which models have none.
+    noServerMs: settings.servers.length > 0 || role.name === "serve" ? settings.noServerMs : false,
+    maxPayloadBytes: maxBodyBytes,
+    maxWaiting: { tasks: settings.maxWaitingTasks, bytes: settings.maxWaitingBytes },
+  };
+}

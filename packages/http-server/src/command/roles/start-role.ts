@@ -1,0 +1,126 @@
+import { mkdir } from "node:fs/promises";
+import type { Gateway } from "@modelgate/core";
+import type { Metrics } from "../../metrics/create-metrics.ts";
+import { adminKeyFile, keepAdminKey } from "../admin-key.ts";
+import type { Log } from "../log.ts";
+import { logEvents } from "../log-events.ts";
+import { safeError } from "../safe-error.ts";
+import { byAddress } from "../server-addresses.ts";
+import type { Settings } from "../settings/settings.ts";
+import { awaitStores } from "../stores/await-stores.ts";
+import { openStores, type Stores } from "../stores/open-stores.ts";
+import { gatewayOptions } from "./gateway-options.ts";
+import type { Parts } from "./parts.ts";
+import { portOf, type Role } from "./role.ts";
+import { type HealthServer, serveHealth } from "./serve-health.ts";
+
+export interface StartOptions {
+  readonly role: Role;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Takes what is started, also when something fails later on. */
+  readonly parts: Parts;
+  /** Ends the wait for a service that is down. */
+  readonly signal: AbortSignal;
+}
+
+/** Starts what a role does. Resolves to where it listens; `undefined` when it does not. */
+export async function startRole(options: StartOptions): Promise<string | undefined> {
+  const { role, settings, log, parts, signal } = options;
+  const [core, { createMetrics }] = await Promise.all([
+    import("@modelgate/core"),
+    import("../../metrics/create-metrics.ts"),
+  ]);
+  const stores = await openStores(settings);
+  parts.add(() => stores.close());
+  // A store that cannot be used is found now, and not by the first caller.
+  await awaitStores(stores, { settings, log, signal });
+  const adminKey = role.answers ? (settings.adminKey ?? (await keptKey(settings, log))) : undefined;
+
+  const protocol = core.cmsProtocol();
+  parts.add(() => protocol.close());
+  const discovery = core.staticDiscovery({
+    servers: byAddress(settings.servers),
+    probe: new Map([[protocol.name, protocol]]),
+  });
+  parts.add(() => discovery.close());
+  const gateway: Gateway = core.createGateway({
+    ...gatewayOptions(role, settings),
+    ...{ ledger: stores.ledger, objects: stores.objects, wakeups: stores.wakeups },
+    ...{ protocols: [protocol], discovery },
+  });
+  logEvents(gateway.events, log);
+  if (role.sweepsObjects) parts.add(sweepUploadsToo(gateway, stores, log));
+  const metrics = settings.metrics
+    ? createMetrics(gateway, { ledger: stores.ledger, role: role.name })
+    : undefined;
+  await gateway.start();
+  return role.answers
+    ? await answer(gateway, { ...options, metrics, adminKey })
+    : await tellHealth(gateway, { ...options, metrics });
+}
+
+interface AnswerOptions extends StartOptions {
+  readonly metrics: Metrics | undefined;
+  readonly adminKey: string | undefined;
+}
+
+async function answer(
+  gateway: Gateway,
+  { settings, log, parts, metrics, adminKey }: AnswerOptions,
+): Promise<string> {
+  const { serveHttp } = await import("../../node/serve-http.ts");
+  const { drainMs, host, port, basePath, inlineBytes, maxBodyBytes, maxWaitMs, infoTimeoutMs } = settings;
+  let closing: Promise<void> | undefined;
+  parts.add(async () => {
+    await gateway.stop({ drainMs });
+    await closing;
+  });
+  const server = await serveHttp(gateway, {
+    onError: (error) => log.error("a request failed", safeError(error)),
+    ...{ host, port, basePath, inlineBytes, maxBodyBytes, maxWaitMs, infoTimeoutMs, adminKey, metrics },
+  });
+  parts.add(async () => {
+    // Not awaited yet: answers that are waited for come while the gateway finishes what runs.
+    closing = server.close({ drainMs: drainMs + 1_000 });
+  });
+  return `${server.url}${basePath ?? ""}`;
+}
+
+async function tellHealth(
+  gateway: Gateway,
+  { role, settings, parts, metrics }: Omit<AnswerOptions, "adminKey">,
+): Promise<string | undefined> {
+  const { host, drainMs } = settings;
+  const port = portOf(role, settings);
+  let health: HealthServer | undefined;
+  parts.add(async () => {
+    await gateway.stop({ drainMs });
+    // Last, so that monitoring can watch it finishing what runs.
+    await health?.close();
+  });
+  if (port !== undefined) health = await serveHealth(gateway, { host, port, metrics });
+  return health?.url;
+}
+
+async function keptKey({ dataDir }: Settings, log: Log): Promise<string> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const { key, isOpen } = await keepAdminKey(dataDir);
+  if (isOpen) log.warn(`others can read the admin key; chmod 600 ${adminKeyFile(dataDir)}`);
+  return key;
+}
+
+/** What no listing shows is looked for whenever objects were. Returns what ends it. */
+function sweepUploadsToo(gateway: Gateway, { sweepUploads }: Stores, log: Log): () => Promise<void> {
+  const abort = new AbortController();
+  let sweeping: Promise<unknown> | undefined;
+  gateway.events.on("objects:swept", () => {
+    sweeping = sweepUploads?.({ signal: abort.signal }).catch((error: unknown) => {
+      if (!abort.signal.aborted) log.warn("unfinished uploads could not be looked for", safeError(error));
+    });
+  });
+  return async () => {
+    abort.abort();
+    await sweeping;
+  };
+}

@@ -1,0 +1,46 @@
+import type { KeyName } from "./names.ts";
+import type { Retention } from "./retention.ts";
+import type { ServerSetting } from "./server-list.ts";
+import type { SecretName, SettingName, Settings } from "./settings.ts";
+
+/** An address, and how much that server does at once. */
+type ServerConfig = string | { readonly url: string; readonly limit?: number | undefined };
+
+/** Servers by model, or texts `NAME=URL`. */
+type ServersConfig =
+  | Readonly<Record<string, ServerConfig | readonly ServerConfig[]>>
+  | readonly (string | ServerSetting)[];
+
+/** Ages in milliseconds; what is left out has its default. */
+type RetentionConfig = false | Partial<Exclude<Retention, false>>;
+
+type ValueOf<Name extends KeyName> = Name extends "servers"
+  ? ServersConfig
+  : Name extends "retention"
+    ? RetentionConfig
+    : Name extends SettingName
+      ? Exclude<Settings[Name], undefined>
+      : string;
+
+/** The keys below a name, each without it. */
+type Below<Name extends string, Keys extends string> = Keys extends `${Name}.${infer Rest}` ? Rest : never;
+
+/** `a.b` → `{ a: { b } }`. `Above` is what the keys had before them. */
+type Nested<Keys extends string, Above extends string> = {
+  readonly [Key in Keys as Key extends `${infer First}.${string}` ? First : Key]?:
+    | (Key extends `${infer First}.${string}`
+        ? Nested<Below<First, Keys>, `${Above}${First}.`>
+        : `${Above}${Key}` extends KeyName
+          ? ValueOf<`${Above}${Key}`>
+          : never)
+    | null
+    | undefined;
+};
+
+/** What a configuration file may hold; `docs/reference/configuration.md` explains each key. */
+export type Config = Nested<SettingName | `${SecretName}File`, "">;
+
+/** Gives back what it was given: it lets an editor and the compiler know what a configuration file may hold. */
+export function defineConfig(config: Config): Config {
+  return config;
+}

@@ -1,0 +1,6 @@
+/** An address without what may be a secret: its user, password, query and fragment. */
+export function shownAddress(address: string): string {
+  if (!URL.canParse(address)) return "(given)";
+  const { protocol, host, pathname } = new URL(address);
+  return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
+}
