@@ -9,10 +9,16 @@ const forms = [
   ["http/lanes.mjs", "--pairs", "1", "--seconds", "1"],
   ["http-client/run.mjs", "--rounds", "1", "--seconds", "0.5"],
   ["transfer/run.mjs", "--pairs", "1", "--mib", "128", "--small-mib", "64"],
+  ["transfer/s3.mjs", "--pairs", "1", "--mib", "128"],
   ["process/run.mjs", "--pairs", "2", "--idle-seconds", "3"],
   ["soak/run.mjs", "--minutes", "0.5"],
   ["sqlite/cycles.mjs", "--pairs", "1", "--seconds", "1"],
   ["sqlite/claims.mjs", "--waiting", "20000", "--claims", "300"],
+  ["postgres/run.mjs", "--pairs", "1", "--tasks", "1000", "--seconds", "0.5"],
+  ["postgres/claims.mjs", "--waiting", "5000", "--claims", "200", "--pairs", "1", "--lanes", "100"],
+  ["postgres/churn.mjs", "--tasks", "5000", "--waiting", "1000", "--claims", "200", "--pairs", "1"],
+  ["postgres/processes.mjs", "--tasks", "2000", "--pairs", "1"],
+  ["postgres/urgent.mjs", "--waiting", "5000", "--tries", "20"],
 ];
 
 let failed = 0;

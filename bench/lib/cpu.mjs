@@ -36,3 +36,22 @@ export function idleMs() {
   const [, , , , idle, waiting] = readFileSync("/proc/stat", "utf8").split("\n", 1)[0].split(/\s+/);
   return (Number(idle) + Number(waiting)) * TICK_MS;
 }
+
+/** Milliseconds that a process, those that it started and those of them that have ended have used. */
+export function treeMs(pid) {
+  let sum = 0;
+  for (const id of readdirSync("/proc")) {
+    if (!/^\d+$/.test(id)) continue;
+    let stat;
+    try {
+      stat = readFileSync(`/proc/${id}/stat`, "utf8");
+    } catch {
+      continue;
+    }
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (Number(id) !== pid && Number(fields[1]) !== pid) continue;
+    sum += (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    if (Number(id) === pid) sum += (Number(fields[13]) + Number(fields[14])) * TICK_MS;
+  }
+  return sum;
+}

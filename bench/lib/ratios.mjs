@@ -9,17 +9,23 @@ export function percentile(sorted, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
-/** Prints all pairs and the median of their ratios; tells whether the bar is met. */
-export function report({ name, unit, base, own, pairs, bar }) {
+/**
+ * Prints all pairs and the median of their ratios; tells whether the bar is met: at least `bar`, or at most `atMost`
+ * where less is better. With neither it is information, and met.
+ */
+export function report({ name, unit, base, own, pairs, bar, atMost, digits = 0 }) {
   const ratios = pairs.map(([baseValue, ownValue]) => ownValue / baseValue);
   for (const [at, [baseValue, ownValue]] of pairs.entries()) {
     console.log(
-      `  pair ${at + 1}: ${base} ${baseValue.toFixed(0)} ${unit}, ${own} ${ownValue.toFixed(0)} ${unit}, ratio ${ratios[at].toFixed(3)}`,
+      `  pair ${at + 1}: ${base} ${baseValue.toFixed(digits)} ${unit}, ${own} ${ownValue.toFixed(digits)} ${unit}, ratio ${ratios[at].toFixed(3)}`,
     );
   }
   const ratio = median(ratios);
-  const isMet = ratio >= bar;
-  console.log(`${name}: median ratio ${ratio.toFixed(3)} (bar ${bar}) ${isMet ? "met" : "NOT MET"}`);
+  const spread = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`;
+  const isMet = ratio >= (bar ?? Number.NEGATIVE_INFINITY) && ratio <= (atMost ?? Number.POSITIVE_INFINITY);
+  const limit = atMost === undefined ? `bar ${bar}` : `bar at most ${atMost}`;
+  const verdict = bar === undefined && atMost === undefined ? "" : ` (${limit}) ${isMet ? "met" : "NOT MET"}`;
+  console.log(`${name}: median ratio ${ratio.toFixed(3)}, ${spread}${verdict}`);
   return isMet;
 }
 
