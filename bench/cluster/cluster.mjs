@@ -1,5 +1,6 @@
 // Gateways and schedulers as real processes on one PostgreSQL, before a model server that tells what it saw.
 import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +9,7 @@ import { Pool } from "undici";
 import { forkNode, startNode } from "../lib/children.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const storage = new URL("../../packages/adapters-storage/package.json", import.meta.url);
 const command = here("../../packages/http-server/bin/modelgate.js");
 
 /**
@@ -122,7 +124,7 @@ export async function statusOf(door, id) {
 }
 
 async function s3Settings({ env }) {
-  const { Client } = await import("minio");
+  const { Client } = createRequire(storage)("minio");
   const { hostname, port } = new URL(env.S3_ENDPOINT);
   const [accessKey, secretKey] = [env.S3_ACCESS_KEY, env.S3_SECRET_KEY];
   const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });

@@ -3,7 +3,7 @@
 //
 // node bench/cluster/limit.mjs [--schedulers 3] [--tasks 1000] [--limit 4] [--work-ms 100]
 import { parseArgs } from "node:util";
-import { MISSED } from "../lib/ratios.mjs";
+import { MISSED, percentile } from "../lib/ratios.mjs";
 import { openCluster, submitAll } from "./cluster.mjs";
 
 const { values } = parseArgs({
@@ -39,6 +39,11 @@ try {
   );
   const used = busyMs / (limit * (last - first));
   const most = mostAtOnce(calls);
+  const ended = calls.map(({ endedMs }) => endedMs).sort((a, b) => a - b);
+  const gaps = began.slice(limit).map((beganMs, at) => beganMs - ended[at]);
+  gaps.sort((a, b) => a - b);
+  const [p50, p99] = [0.5, 0.99].map((share) => percentile(gaps, share).toFixed(1));
+  console.log(`  a slot that is free is taken again after p50 ${p50} ms, p99 ${p99} ms`);
   const isMet = most <= limit && used >= BAR;
   console.log(
     `${schedulers} schedulers, ${tasks} tasks of ${workMs} ms for ${limit} slots: at most ${most} at once (bar ${limit}), slots in use ${used.toFixed(3)} of the time (bar ${BAR}) ${isMet ? "met" : "NOT MET"}`,

@@ -1,17 +1,19 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, rename, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ByteStream, GatewayError, type ObjectStore } from "@modelgate/core";
 import { build } from "esbuild";
 import type { S3ObjectStoreOptions } from "../../src/s3/index.ts";
 import type { FromChild, ToChild } from "../filesystem/kit-wire.ts";
 
+const kitChild = new URL("./kit-child.ts", import.meta.url);
 const folder = new URL("../../node_modules/.cache/s3-test/", import.meta.url);
 
 /** An object store that another process has open on the same bucket. */
 export async function objectsElsewhere(options: S3ObjectStoreOptions): Promise<ObjectStore> {
-  const file = await bundled("kit-child");
+  const file = await bundled(kitChild);
   const arg = JSON.stringify(options);
   const child = new StoreProcess(fork(file, [arg], { serialization: "advanced", execArgv: [] }));
   return {
@@ -31,7 +33,7 @@ export async function objectsElsewhere(options: S3ObjectStoreOptions): Promise<O
 
 /** The exit code of a process that opens a store, uses it, closes it, and ends when nothing keeps it. */
 export async function exitCodeOf(options: S3ObjectStoreOptions): Promise<number | null> {
-  const file = await bundled("kit-child");
+  const file = await bundled(kitChild);
   const child = spawn(process.execPath, [file, JSON.stringify(options), "once"], { stdio: "inherit" });
   const [code] = (await once(child, "exit")) as [number | null];
   return code;
@@ -107,18 +109,19 @@ class StoreProcess {
 const builds = new Map<string, Promise<string>>();
 
 /** The file of a child process; Node 20 loads no TypeScript, so that it is bundled once. */
-export function bundled(name: string): Promise<string> {
-  const building = builds.get(name) ?? bundle(name);
-  builds.set(name, building);
+export function bundled(source: URL): Promise<string> {
+  const building = builds.get(source.href) ?? bundle(source);
+  builds.set(source.href, building);
   return building;
 }
 
-async function bundle(name: string): Promise<string> {
+async function bundle(source: URL): Promise<string> {
+  const name = basename(source.pathname, ".ts");
   await mkdir(folder, { recursive: true });
   await writeFile(new URL("package.json", folder), '{"type":"module"}');
   const unfinished = fileURLToPath(new URL(`${name}.${process.pid}.${Math.random()}.js`, folder));
   await build({
-    entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
+    entryPoints: [fileURLToPath(source)],
     outfile: unfinished,
     bundle: true,
     format: "esm",

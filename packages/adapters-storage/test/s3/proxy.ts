@@ -2,17 +2,22 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 
 /** What is done to a request instead of handing it on and its answer back. */
 export type Fault =
   /** Answers itself, as S3 does. */
   | { readonly act: "refuse"; readonly status: number; readonly code: string }
+  /** Answers itself, with 200. */
+  | { readonly act: "answer"; readonly text: string }
   /** Hands it on, and breaks the connection when the answer comes. */
   | { readonly act: "lose-reply" }
   /** Breaks the connection once so much of the request's body, or of the answer's, went through. */
   | { readonly act: "cut-upload" | "cut-download"; readonly afterBytes: number }
   /** The same, but nothing moves any more. */
   | { readonly act: "stall-download"; readonly afterBytes: number }
+  /** Says something that is no HTTP. */
+  | { readonly act: "babble"; readonly text: string }
   /** Never answers. */
   | { readonly act: "stall" }
   /** Changes one byte of the body on its way to the server. */
@@ -38,6 +43,8 @@ export class FaultyProxy {
   shiftMs = 0;
   /** Awaited before a request goes on. */
   onRequest: ((line: string) => Promise<void>) | undefined;
+  /** Changes the text of answers. */
+  onAnswer: ((text: string) => string) | undefined;
 
   static async start(target: string): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(new URL(target));
@@ -88,11 +95,15 @@ export class FaultyProxy {
     if (plan !== undefined) plan.left -= 1;
     const fault = plan?.fault;
     if (fault?.act === "stall") return;
-    if (fault?.act === "refuse") {
+    if (fault?.act === "babble") return void incoming.socket.end(fault.text);
+    if (fault?.act === "refuse" || fault?.act === "answer") {
+      const isRefusal = fault.act === "refuse";
       incoming.resume();
       incoming.on("end", () => {
-        outgoing.writeHead(fault.status, { "content-type": "application/xml" });
-        outgoing.end(method === "HEAD" ? "" : `<Error><Code>${fault.code}</Code></Error>`);
+        const date = new Date(Date.now() + this.shiftMs).toUTCString();
+        outgoing.writeHead(isRefusal ? fault.status : 200, { "content-type": "application/xml", date });
+        const answer = isRefusal ? `<Error><Code>${fault.code}</Code></Error>` : fault.text;
+        outgoing.end(method === "HEAD" ? "" : answer);
       });
       return;
     }
@@ -109,7 +120,19 @@ export class FaultyProxy {
     forward.on("response", (response) => {
       if (fault?.act === "lose-reply") return cut();
       const date = new Date(Date.parse(response.headers.date ?? "") + this.shiftMs).toUTCString();
-      outgoing.writeHead(response.statusCode ?? 0, { ...response.headers, date });
+      const head = { ...response.headers, date };
+      const { onAnswer } = this;
+      if (onAnswer !== undefined) {
+        void text(response).then((whole) => {
+          const changed = onAnswer(whole);
+          const { "transfer-encoding": _, ...others } = head;
+          const length = Buffer.byteLength(changed);
+          outgoing.writeHead(response.statusCode ?? 0, { ...others, "content-length": length });
+          outgoing.end(changed);
+        });
+        return;
+      }
+      outgoing.writeHead(response.statusCode ?? 0, head);
       const isStall = fault?.act === "stall-download";
       const isCut = fault?.act === "cut-download" || isStall;
       const down = isCut ? { afterBytes: fault.afterBytes, act: isStall ? () => {} : cut } : undefined;

@@ -88,7 +88,7 @@ export async function makeBucket(server: S3Server): Promise<Bucket> {
 }
 
 /** The bare client. */
-export function adminOf({ endpoint, accessKey, secretKey }: S3Server): Client {
+function adminOf({ endpoint, accessKey, secretKey }: S3Server): Client {
   const { hostname, port } = new URL(endpoint);
   return new Client({
     endPoint: hostname,
