@@ -1,4 +1,5 @@
-// The configuration of a cluster of one: no authentication inside, one copy of everything, nothing that waits for peers.
+// The configuration of a cluster of one: no authentication inside, one copy of everything, nothing that waits for
+// peers.
 
 import { join } from "node:path";
 

@@ -4,6 +4,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { cephConfiguration } from "./ceph-conf.mjs";
 import { Daemon, runTool } from "./daemon.mjs";
 import { inFolder } from "./folder.mjs";
@@ -13,6 +14,7 @@ import { asService, onFreePort } from "./service.mjs";
 import { makeCertificate } from "./tls.mjs";
 
 const region = "us-east-1";
+const quorumLimitMs = 30_000;
 
 /**
  * By default the store is in memory and ends with its process, so `stop`, `kill`, `pause` and `restart` are about the
@@ -125,11 +127,24 @@ async function makeMonitor(folder, fsid, ports, run) {
 
 async function makeStore(run) {
   const id = randomUUID();
-  await run("ceph", "osd", "new", id);
+  await untilInQuorum(() => run("ceph", "osd", "new", id));
   await Promise.all([
     run("ceph", "osd", "crush", "add", "osd.0", "1.0", "host=h", "root=default"),
     run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", id),
   ]);
+}
+
+/** A monitor listens before it has elected itself, and refuses who comes in between. Asking twice makes one store. */
+async function untilInQuorum(ask) {
+  const untilMs = performance.now() + quorumLimitMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!/getting command descriptions/.test(error.message) || performance.now() > untilMs) throw error;
+      await sleep(200);
+    }
+  }
 }
 
 /** Before there is a user, a refusal is all that can be had. */

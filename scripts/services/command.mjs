@@ -3,16 +3,27 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { statusOf } from "./proc.mjs";
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
 const parentPollMs = 250;
 const graceMs = 10_000;
 /** Read before anything is waited for: once it has changed, it never changes again. */
 const parent = process.ppid;
+/** npm runs scripts in a shell, which outlives it and knows nothing of it. */
+const npm = process.env.npm_lifecycle_event && isShell(parent) ? statusOf(parent)?.parent : undefined;
 
-/** Calls `end(signal)` when we are told to end, or when our parent is gone: npm is killed without a word to us. */
+function isShell(pid) {
+  return /sh$/.test(statusOf(pid)?.program ?? "");
+}
+
+function isAlone() {
+  return process.ppid !== parent || (npm !== undefined && statusOf(parent)?.parent !== npm);
+}
+
+/** Calls `end(signal)` when we are told to end, or when whoever started us is gone without a word. */
 export function onEnd(end) {
-  const timer = setInterval(() => process.ppid !== parent && end("SIGTERM"), parentPollMs);
+  const timer = setInterval(() => isAlone() && end("SIGTERM"), parentPollMs);
   for (const signal of signals) process.on(signal, end);
   return () => {
     clearInterval(timer);
@@ -20,7 +31,7 @@ export function onEnd(end) {
   };
 }
 
-/** Runs `command` to its end and resolves to `{ code }` or `{ signal }`, or to `{ error }` when it cannot be started. */
+/** Runs `command` to its end: `{ code }`, `{ signal }`, or `{ error }` when it cannot be started. */
 export async function runCommand([command, ...args], { env, cwd, stdio = "inherit" } = {}) {
   const isLinux = process.platform === "linux";
   const [program, all] = isLinux

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isAlive, pidNamespace, statusOf } from "./proc.mjs";
 
@@ -18,18 +18,18 @@ const homes = new Map();
 const used = new Set();
 
 /**
- * Calls `work(path, release)` with a folder for one service, and gives back what it gives. The service calls `release` when it is
- * closed; when `work` fails, that is done for it. `directory` is used, and kept, instead of a new folder; `isDurable`
- * keeps a new one off file systems in memory.
+ * Calls `work(path, release)` with a folder for one service, and gives back what it gives. The service calls `release`
+ * when it is closed; when `work` fails, that is done for it. `directory` is used, and kept, instead of a new folder;
+ * `isDurable` keeps a new one off file systems in memory.
  */
 export async function inFolder({ name, isDurable = false, directory }, work) {
   const base = isDurable && statfsSync(tmpdir()).type === tmpfs ? "/var/tmp" : tmpdir();
   const home = homes.get(base) ?? open(base);
-  const path = directory ?? mkdtempSync(join(home.folder, `${name}-`));
+  const path = directory === undefined ? mkdtempSync(join(home.folder, `${name}-`)) : resolve(directory);
   if (directory !== undefined) {
-    mkdirSync(directory, { recursive: true });
+    mkdirSync(path, { recursive: true });
     // What works in there is ended like everything else.
-    home.guard.stdin.write(`${directory}\n`);
+    home.guard.stdin.write(`${path}\n`);
   }
   used.add(path);
   const release = async () => {

@@ -1,13 +1,16 @@
 // The Debian packages that the services are in, and their one installation. Where we may not install, the reader is told
 // the very line to run.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { findPostgres } from "./postgres-binaries.mjs";
 import { findProgram } from "./programs.mjs";
 import { isRoot } from "./user.mjs";
 
 const updateTries = 5;
+const updatePauseMs = 2000;
+const tailBytes = 4000;
 const lockSeconds = 300;
 
 const has = (program) => () => findProgram(program) !== undefined;
@@ -39,9 +42,9 @@ export async function installPackages(services, say) {
   say(`installing ${missing.join(", ")}`);
   const from = performance.now();
   await updateLists(apt);
-  const status = await aptGet(apt, "install", "-y", "--no-install-recommends", ...missing);
+  const isDone = await aptGet(apt, "install", "-y", "--no-install-recommends", ...missing);
   const seconds = ((performance.now() - from) / 1000).toFixed(1);
-  say(status === 0 ? `installed in ${seconds} s` : `apt-get install failed (${status})`);
+  say(isDone ? `installed in ${seconds} s` : `apt-get install failed after ${seconds} s`);
 }
 
 /** Why a service cannot be started here, with what to do about it. */
@@ -58,20 +61,22 @@ export function whyNot(service) {
 /** The lists have a lock of their own, for which apt-get does not wait as it does for dpkg's. */
 async function updateLists(apt) {
   for (let count = 1; count <= updateTries; count += 1) {
-    if ((await aptGet(apt, "update")) === 0) return;
-    await new Promise((next) => setTimeout(next, 2000));
+    if (await aptGet(apt, "update")) return;
+    await sleep(updatePauseMs);
   }
 }
 
+/** Resolves to whether it did; what it printed is shown only when it did not. */
 async function aptGet(apt, ...args) {
-  const child = spawn(apt, ["-qq", "-o", `DPkg::Lock::Timeout=${lockSeconds}`, ...args], {
+  const options = {
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    // What a caller reads from our standard output is not apt's.
-    stdio: ["ignore", 2, 2],
-  });
-  const [code, signal] = await Promise.race([
-    once(child, "exit"),
-    once(child, "error").then(([error]) => [error.code]),
-  ]);
-  return signal ?? code;
+    maxBuffer: 64 * 1024 * 1024,
+  };
+  try {
+    await promisify(execFile)(apt, ["-qq", "-o", `DPkg::Lock::Timeout=${lockSeconds}`, ...args], options);
+    return true;
+  } catch (error) {
+    console.error(`${error.stdout ?? ""}${error.stderr ?? ""}`.slice(-tailBytes) || error.message);
+    return false;
+  }
 }

@@ -8,8 +8,10 @@ export function statusOf(pid) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field is the program's name in parentheses and may hold anything.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { state: fields[0], parent: Number(fields[1]), startedAt: fields[19] };
+    const end = text.lastIndexOf(")");
+    const fields = text.slice(end + 2).split(" ");
+    const program = text.slice(text.indexOf("(") + 1, end);
+    return { program, state: fields[0], parent: Number(fields[1]), startedAt: fields[19] };
   } catch {
     return undefined;
   }

@@ -9,7 +9,7 @@ export async function makeCertificate(folder, user) {
   const key = join(folder, "tls.key");
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"];
   const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  const out = ["-keyout", key, "-out", certificate, "-days", "7"];
+  const out = ["-keyout", key, "-out", certificate, "-days", "3650"];
   await runTool("openssl", ["req", "-x509", ...curve, ...subject, ...out], { user, cwd: folder });
   return { certificate, key };
 }

@@ -86,13 +86,21 @@ describe("the launcher", () => {
     expect(await isEmpty(TMPDIR)).toBe(true);
   });
 
-  it("ends when its parent is killed", async () => {
+  const words = ["--only", "pg18", ...stays];
+  it.each([
+    // The last command keeps the shell from giving its place to the launcher.
+    [
+      "a shell",
+      "sh",
+      ["-c", `node scripts/services.mjs ${words.map((word) => `'${word}'`).join(" ")}; true`],
+    ],
+    ["npm", "npm", ["run", "services", "--", ...words]],
+  ])("ends when its parent, %s, is killed", async (_name, command, args) => {
     const TMPDIR = ownTmp();
-    const script = `${process.execPath} scripts/services.mjs --only pg18 ${stays.map((word) => `'${word}'`).join(" ")}; true`;
-    const shell = run("sh", ["-c", script], { TMPDIR });
-    await shell.line("up");
-    const tree = noteTree(shell.child.pid as number);
-    shell.child.kill("SIGKILL");
+    const parent = run(command, args, { TMPDIR });
+    await parent.line("up");
+    const tree = noteTree(parent.child.pid as number);
+    parent.child.kill("SIGKILL");
     expect(await leftOf(tree)).toEqual([]);
     expect(await isEmpty(TMPDIR)).toBe(true);
   });
