@@ -5,6 +5,9 @@ import type { ResolvedOptions } from "./options.ts";
 /** A connection without a reply for so much longer than the server's own limit is given up. */
 const GRACE_MS = 5_000;
 
+/** A process that is stopped in the middle of a transaction must not keep its locks, for which all others wait. */
+const MOST_IDLE_MS = 2_000;
+
 /**
  * What every statement of ours wants of the planner: each finds its rows by an index, however few they are when the
  * plan is made and however many they become while it is kept.
@@ -21,8 +24,7 @@ export function sessionSettings(statementTimeoutMs: number): Record<string, stri
   return {
     ...PLANNER,
     statement_timeout: `${statementTimeoutMs}`,
-    // A process that is stopped in the middle must not keep its locks.
-    idle_in_transaction_session_timeout: `${Math.min(statementTimeoutMs, 5_000)}`,
+    idle_in_transaction_session_timeout: `${Math.min(statementTimeoutMs, MOST_IDLE_MS)}`,
   };
 }
 

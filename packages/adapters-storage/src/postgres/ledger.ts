@@ -12,6 +12,7 @@ import {
   type NewTask,
   type OperationOptions,
   type Page,
+  type Settlement,
   type SubmitOutcome,
   type SweepReply,
   type SweepRequest,
@@ -31,7 +32,11 @@ import type { Session } from "./session.ts";
 import { type Statements, statementsOf } from "./statements.ts";
 import { SubmitQueue } from "./submit-queue.ts";
 import { sweepLive } from "./sweep.ts";
+import { Turns } from "./turns.ts";
 import { Upkeep } from "./upkeep.ts";
+
+/** How long an exchange waits for the one before it of the same runner, whose caller has given it up. */
+const EXCHANGE_WAIT_MS = 2_000;
 
 /** The ledger on PostgreSQL. Any number of processes use it at once; order and limits are decided in the database. */
 export class PostgresLedger implements Ledger {
@@ -42,6 +47,7 @@ export class PostgresLedger implements Ledger {
   readonly #sql: Statements;
   readonly #queue: SubmitQueue;
   readonly #upkeep: Upkeep;
+  readonly #exchanges = new Turns(EXCHANGE_WAIT_MS);
 
   constructor(pool: PostgresPool, options: PartOptions & { readonly random: () => number }) {
     this.#pool = pool;
@@ -71,19 +77,28 @@ export class PostgresLedger implements Ledger {
     requireStorable(request);
     const refusals = request.settle.map(refusalOfSettlement);
     const settle = request.settle.map((item, index) => (refusals[index] === undefined ? item : undefined));
-    const reply = await this.#call(async () => {
-      try {
-        const quick = await this.#transact((session) => exchange(session, { request, settle }, false));
-        if (quick !== IN_ORDER) return quick;
-        return (await this.#transact((session) =>
-          exchange(session, { request, settle }, true),
-        )) as ExchangeReply;
-      } catch (error) {
-        if (!isOfItem(error) || request.settle.length === 0) throw error;
-        return await this.#exchangeOneByOne(request, refusals);
-      }
-    }, options);
+    const reply = await this.#call(
+      () => this.#exchanges.run(request.runner, () => this.#exchange(request, settle, refusals)),
+      options,
+    );
     return withRefusals(reply, refusals);
+  }
+
+  async #exchange(
+    request: ExchangeRequest,
+    settle: readonly (Settlement | undefined)[],
+    refusals: (GatewayError | undefined)[],
+  ): Promise<ExchangeReply> {
+    try {
+      const quick = await this.#transact((session) => exchange(session, { request, settle }, false));
+      if (quick !== IN_ORDER) return quick;
+      return (await this.#transact((session) =>
+        exchange(session, { request, settle }, true),
+      )) as ExchangeReply;
+    } catch (error) {
+      if (!isOfItem(error) || request.settle.length === 0) throw error;
+      return await this.#exchangeOneByOne(request, refusals);
+    }
   }
 
   /** Finds the settlement that the database refuses by writing each by itself, with nothing wanted. */

@@ -31,7 +31,8 @@ export function isOfItem(error: unknown): boolean {
 export function isLost(error: unknown): boolean {
   const state = sqlState(error);
   if (state === undefined) return !GatewayError.is(error) && !isOfItem(error);
-  return state.startsWith("08") || state === "57P01" || state === "57P02";
+  // 25P03: we took too long in the middle of a transaction, so that it was undone and the connection ended.
+  return state.startsWith("08") || state === "57P01" || state === "57P02" || state === "25P03";
 }
 
 /** Translates what the server or the driver said. Messages name neither rows nor addresses nor secrets. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { GatewayError } from "@modelgate/core";
 import pg from "pg";
 import { describe, onTestFinished } from "vitest";
 import type { PostgresStoreOptions } from "../../src/postgres/options.ts";
@@ -61,4 +62,19 @@ export function openStore(options: PostgresStoreOptions): PostgresStore {
   const store = openPostgresStore(options, Math.random);
   onTestFinished(() => store.close());
   return store;
+}
+
+/** What a call was rejected with, which must be an error of ours. */
+export async function errorOf(call: Promise<unknown>): Promise<GatewayError> {
+  const error = await call.then(
+    () => new Error("it resolved"),
+    (reason: unknown) => reason,
+  );
+  if (!GatewayError.is(error)) throw error;
+  return error;
+}
+
+/** The same of calls that are made together. */
+export function errorsOf(...calls: readonly Promise<unknown>[]): Promise<GatewayError[]> {
+  return Promise.all(calls.map(errorOf));
 }

@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import type { NewTask } from "@modelgate/core";
+import { type Database, openDriver } from "../../src/sqlite/driver.ts";
 import { sqliteStore } from "../../src/sqlite/sqlite-store.ts";
 
 // What the processes of the tests do: node child.js DIRECTORY COMMAND [ARGUMENT]. They print one line for each thing
@@ -101,11 +103,28 @@ async function open(): Promise<void> {
 /** Ends while the thread is in the middle of a transaction. */
 async function exit(): Promise<void> {
   await ledger.stats();
+  const db = openDriver(join(directory, "modelgate.db"));
+  const cell = new Int32Array(new SharedArrayBuffer(4));
   void ledger.submit(Array.from({ length: 10_000 }, (_, index) => newTask(`t${index}`)));
-  setImmediate(() => {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-    process.exit(7);
-  });
+  // After the call has been sent. No message is read from here on.
+  setImmediate(() =>
+    setImmediate(() => {
+      const until = performance.now() + 10_000;
+      while (performance.now() < until && isFree(db)) Atomics.wait(cell, 0, 0, 1);
+      process.exit(7);
+    }),
+  );
+}
+
+/** Whether nobody is writing. */
+function isFree(db: Database): boolean {
+  try {
+    db.exec("BEGIN IMMEDIATE");
+  } catch {
+    return false;
+  }
+  db.exec("ROLLBACK");
+  return true;
 }
 
 /** Counts up one record, each time by compare-and-set. */

@@ -8,12 +8,20 @@ export interface TcpProxy {
   through(url: string): string;
   /** Connections that are open now. */
   readonly open: number;
-  /** `forget`: nothing passes any more, and nobody is told. `keep-answers`: nothing comes back. `refuse`: new ones end at once. */
+  /**
+   * `forget`: nothing passes any more, and nobody is told. `keep-answers`: nothing comes back. `refuse`: new ones end
+   * at once.
+   */
   mode: "pass" | "forget" | "keep-answers" | "refuse";
+  /** So many answers of PostgreSQL that a transaction was committed are lost, and their connections with them. */
+  commitsToLose: number;
   /** Breaks every connection. */
   cut(): void;
   close(): Promise<void>;
 }
+
+/** The tag of a completed command, which ends with a zero byte. */
+const COMMITTED = "COMMIT\0";
 
 export async function tcpProxy(target: string): Promise<TcpProxy> {
   const { hostname, port } = new URL(target);
@@ -41,6 +49,11 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
       });
       from.on("data", (chunk) => {
         if (proxy.mode === "forget" || (proxy.mode === "keep-answers" && from === far)) return;
+        if (from === far && proxy.commitsToLose > 0 && chunk.includes(COMMITTED)) {
+          proxy.commitsToLose -= 1;
+          near.destroy();
+          return;
+        }
         to.write(chunk);
       });
     }
@@ -62,6 +75,7 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
       return open;
     },
     mode: "pass",
+    commitsToLose: 0,
     cut,
     async close() {
       const closed = once(server, "close");

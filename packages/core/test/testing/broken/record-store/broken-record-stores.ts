@@ -5,14 +5,20 @@ import { memoryRecordStore } from "../../../../src/memory/record-store.ts";
 import type { RecordStoreFixture } from "../../../../src/testing/record-store-kit/fixture.ts";
 import type { PlantedFault } from "../lifecycle/failing-tests.ts";
 
+interface RecordStoreFault extends PlantedFault<RecordStoreFixture> {
+  /** Plants it into any store; absent where it is no matter of the calls. */
+  readonly change?: (good: RecordStore) => Partial<RecordStore>;
+}
+
 function planted(
   fault: string,
   breaks: string,
   change: (good: RecordStore) => Partial<RecordStore>,
-): PlantedFault<RecordStoreFixture> {
+): RecordStoreFault {
   return {
     fault,
     breaks,
+    change,
     open() {
       const good = memoryRecordStore();
       return { records: { ...good, ...change(good) }, close: () => good.close() };
@@ -20,7 +26,7 @@ function planted(
   };
 }
 
-export const RECORD_STORE_FAULTS: readonly PlantedFault<RecordStoreFixture>[] = [
+export const RECORD_STORE_FAULTS: readonly RecordStoreFault[] = [
   planted(
     "compares a version first and writes later",
     "of many who change one version at once, one does, and a count that all carry on loses no step",

@@ -5,14 +5,20 @@ import type { PlantedFault } from "../lifecycle/failing-tests.ts";
 
 type Listener = (names: readonly string[]) => void;
 
+interface WakeupsFault extends PlantedFault<WakeupsFixture> {
+  /** Plants it into any client; the hub is what keeps telling one that was closed. */
+  readonly change: (good: Wakeups, hub: MemoryWakeupsHub) => Partial<Wakeups>;
+}
+
 function planted(
   fault: string,
   breaks: string,
   change: (good: Wakeups, hub: MemoryWakeupsHub) => Partial<Wakeups>,
-): PlantedFault<WakeupsFixture> {
+): WakeupsFault {
   return {
     fault,
     breaks,
+    change,
     open() {
       const hub = memoryWakeupsHub();
       const [one, two] = [memoryWakeups({ hub }), memoryWakeups({ hub })] as const;
@@ -27,7 +33,7 @@ function planted(
   };
 }
 
-export const WAKEUPS_FAULTS: readonly PlantedFault<WakeupsFixture>[] = [
+export const WAKEUPS_FAULTS: readonly WakeupsFault[] = [
   planted("tells one topic's hints to the other's listeners", "topics are told apart", (good) => ({
     subscribe(topic, listener) {
       const other: WakeupTopic = topic === "work" ? "ended" : "work";

@@ -1,0 +1,32 @@
+import { postgresStore } from "../../src/postgres/store.ts";
+
+// What the processes of the tests do: node store-child.js URL SCHEMA COMMAND [ARGUMENT]. They print one line for each
+// thing that the store has acknowledged.
+
+const [url = "", schema = "", command = "", argument = ""] = process.argv.slice(2);
+const { records, wakeups, close } = postgresStore({ url, schema });
+
+const COMMANDS: Record<string, () => Promise<void>> = {
+  /** Opens the store together with others, which the end of the input tells, and says that it could write. */
+  async open() {
+    for await (const _ of process.stdin);
+    const written = await records.put(`by/${argument}`, true, null);
+    console.log(written === undefined ? "lost" : "opened");
+    await close();
+  },
+  /** Subscribes, hears its own hint, and leaves without closing. */
+  async leave() {
+    const heard = new Promise<void>((resolve) => {
+      wakeups.subscribe("work", () => resolve());
+    });
+    const publish = setInterval(() => void wakeups.publish("work", ["m"]), 10);
+    await heard;
+    clearInterval(publish);
+    console.log("heard");
+  },
+  async hear() {
+    wakeups.subscribe("ended", (names) => console.log(names.join(" ")));
+    process.stdin.on("data", () => {}).on("end", () => void close());
+  },
+};
+await COMMANDS[command]?.();
