@@ -4,16 +4,12 @@
 //
 //   npm run chaos:kill -- [--kills 25] [--clients 6] [--seed N]
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-
-const root = fileURLToPath(new URL("../", import.meta.url));
-const server = join(root, "packages/http-server");
+import { root } from "./lib/processes.mjs";
+import { build, loadRun, server, wholeNumber } from "./lib/typescript-run.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -22,38 +18,6 @@ const { values } = parseArgs({
     seed: { type: "string" },
   },
 });
-
-function wholeNumber(flag, text) {
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new Error(`--${flag} is "${text}"; give a whole number from 1.`);
-  return Number(text);
-}
-
-function build() {
-  const { status } = spawnSync(
-    process.execPath,
-    [join(root, "node_modules/turbo/bin/turbo"), "run", "build", "--output-logs=errors-only"],
-    { cwd: root, stdio: "inherit", env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" } },
-  );
-  if (status !== 0) throw new Error("the build failed");
-}
-
-/** The run itself is TypeScript, which Node 20 cannot load. */
-async function loadKillRun() {
-  const { build: bundle } = createRequire(join(root, "packages/adapters-storage/package.json"))("esbuild");
-  const folder = join(server, "node_modules/.cache");
-  mkdirSync(folder, { recursive: true });
-  const outfile = join(folder, "kill-run.mjs");
-  const entry = join(server, "test/kill/kill-run.ts");
-  await bundle({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    logLevel: "warning",
-  });
-  return (await import(pathToFileURL(outfile).href)).killRun;
-}
 
 async function startModelServer() {
   const main = join(root, "examples/nlp-server/dist/main.js");
@@ -65,12 +29,12 @@ async function startModelServer() {
   return JSON.parse(line.toString()).url;
 }
 
-const kills = wholeNumber("kills", values.kills);
-const clients = wholeNumber("clients", values.clients);
-const seed = values.seed === undefined ? undefined : wholeNumber("seed", values.seed);
+const kills = wholeNumber("kills", values.kills, 1);
+const clients = wholeNumber("clients", values.clients, 1);
+const seed = values.seed === undefined ? undefined : wholeNumber("seed", values.seed, 0);
 
 build();
-const killRun = await loadKillRun();
+const { killRun } = await loadRun("kill-run", ["./kill/kill-run.ts"]);
 const begun = performance.now();
 const report = await killRun({
   command: join(server, "dist/cli.js"),

@@ -28,8 +28,16 @@ export function build() {
   if (status !== 0) throw new Error("the build failed");
 }
 
-/** All that `modules` export, which are paths from the command's tests; `name` tells one run's bundle from another's. */
-export async function loadRun(name, modules) {
+/**
+ * All that `modules` export, which are paths from the command's tests; `name` tells one run's bundle from another's.
+ * `options` are more of esbuild's.
+ */
+export async function loadRun(name, modules, options = {}) {
+  return await import(pathToFileURL(await bundleRun(name, modules, options)).href);
+}
+
+/** The file of such a bundle, for a process of its own. */
+export async function bundleRun(name, modules, options = {}) {
   const { build: bundle } = createRequire(join(root, "packages/adapters-storage/package.json"))("esbuild");
   const folder = join(server, "node_modules/.cache");
   mkdirSync(folder, { recursive: true });
@@ -45,6 +53,7 @@ export async function loadRun(name, modules) {
     format: "esm",
     platform: "node",
     logLevel: "warning",
+    ...options,
   });
-  return await import(pathToFileURL(outfile).href);
+  return outfile;
 }

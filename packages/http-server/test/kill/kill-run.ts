@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../support/free-port.ts";
+import { randomOf } from "../support/random.ts";
+import { send } from "../support/send.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import { type Acknowledged, History } from "./history.ts";
-import { send } from "./http.ts";
 import { look, readUntilOver, submitUntilOver } from "./load.ts";
 
 export interface KillRunOptions {
@@ -45,7 +45,7 @@ const DRAIN_LIMIT_MS = 120_000;
  */
 export async function killRun(options: KillRunOptions): Promise<KillReport> {
   const { command, modelUrl, kills, clients = 6, seed = Date.now(), log = () => {} } = options;
-  const random = randomFrom(seed);
+  const random = randomOf(seed);
   log(`seed ${seed}`);
   const dataDir = await mkdtemp(join(tmpdir(), "modelgate-kill-"));
   const gateway = new GatewayProcess({ command, modelUrl, dataDir, port: await freePort() });
@@ -200,23 +200,4 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
       for (const item of rest) await work(item);
     }),
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** Mulberry32: small, and the same everywhere for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

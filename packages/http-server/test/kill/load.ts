@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { send } from "../support/send.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
 import type { Acknowledged, History } from "./history.ts";
-import { send } from "./http.ts";
 
 export interface LoadOptions {
   readonly gateway: GatewayProcess;
