@@ -3,10 +3,10 @@ import { AssumeRoleProvider } from "minio/dist/esm/AssumeRoleProvider.mjs";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { inspectS3, type S3ObjectStoreOptions, s3ObjectStore, sweepS3Uploads } from "../../src/s3/index.ts";
 import { bytesOf, codeOf, MIB, read, streamOf } from "./fixture.ts";
-import { type Bucket, makeBucket, s3Servers } from "./servers.ts";
+import { type Bucket, makeBucket, type S3Server, s3Servers } from "./servers.ts";
 
 // Only MinIO gives out temporary keys with fewer rights without being set up for it.
-const servers = s3Servers().filter(({ name }) => name === "minio");
+const minio = s3Servers().find(({ name }) => name === "minio");
 
 interface Policy {
   Statement: { Effect: string; Action: string[]; Resource: string }[];
@@ -18,7 +18,8 @@ function documentedRights(): Policy {
   return JSON.parse(/```json\n([^`]*)```/.exec(page)?.[1] ?? "") as Policy;
 }
 
-describe.each(servers)("keys with few rights, on $name", (server) => {
+describe.skipIf(minio === undefined)("keys with few rights, on MinIO", () => {
+  const server = minio as S3Server;
   let bucket: Bucket;
   beforeAll(async () => {
     bucket = await makeBucket(server);
