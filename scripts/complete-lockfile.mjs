@@ -1,11 +1,15 @@
 // A registry mirror may carry the binaries of its own platform only. npm then drops the other platforms' optional
 // packages from the lockfile, and `npm ci` refuses that lockfile everywhere. This script writes the dropped entries
 // back, from what the locked packages declare; npm fetches none that is for another platform. Run it after
-// `npm install` changed the lockfile.
+// `npm install` changed the lockfile: `node scripts/complete-lockfile.mjs [package-lock.json]`.
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const file = new URL("../package-lock.json", import.meta.url);
+const [given] = process.argv.slice(2);
+const file =
+  given === undefined ? fileURLToPath(new URL("../package-lock.json", import.meta.url)) : resolve(given);
 const lock = JSON.parse(readFileSync(file, "utf8"));
 
 const systems = [
@@ -79,4 +83,4 @@ for (const [path, locked] of Object.entries(lock.packages)) {
 const packages = Object.entries({ ...lock.packages, ...added }).sort(([a], [b]) => a.localeCompare(b, "en"));
 lock.packages = Object.fromEntries(packages);
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
-console.log(`${Object.keys(added).length} entries added to package-lock.json.`);
+console.log(`${Object.keys(added).length} entries added to ${file}.`);
