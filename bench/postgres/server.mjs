@@ -36,7 +36,12 @@ export async function openServer(given) {
       address.pathname = name;
       // To a child its address goes by the environment, which others cannot read.
       const env = { BENCH_DATABASE_URL: address.href };
-      return { url: address.href, env, settle: () => settle(address.href), drop: () => drop(name) };
+      return {
+        url: address.href,
+        env,
+        settle: (about) => settle(address.href, about),
+        drop: () => drop(name),
+      };
     },
     /** Milliseconds of processor time that the server has used; 0 when it runs elsewhere. */
     cpuMs: () => (own === undefined ? 0 : own.pids.reduce((sum, pid) => sum + treeMs(pid), 0)),
@@ -60,10 +65,10 @@ const describe = (settings) =>
     .join(", ");
 
 /** Statistics as autovacuum would have made them within a minute, and no dirty pages of whoever was before. */
-async function settle(url) {
+async function settle(url, { hasRows = true } = {}) {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query("VACUUM ANALYZE");
+  if (hasRows) await client.query("VACUUM ANALYZE");
   await client.query("CHECKPOINT");
   await client.end();
 }

@@ -14,7 +14,6 @@ const MOST_IDLE_MS = 2_000;
  */
 const PLANNER = {
   enable_seqscan: "off",
-  enable_hashjoin: "off",
   enable_mergejoin: "off",
   jit: "off",
   plan_cache_mode: "force_generic_plan",

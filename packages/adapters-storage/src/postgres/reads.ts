@@ -51,7 +51,7 @@ export async function listTasks(pool: PostgresPool, request: ListRequest): Promi
   if (query.after !== undefined) {
     const [createdAtMs, id] = query.after;
     values.push(createdAtMs, isStorable(id) ? id : "");
-    where.push("(created_at, id) < ($1::double precision, $2::text)");
+    where.push("(created_at, id_by_age) < ($1::double precision, $2::text)");
   }
   add((place) => `model = ${place}`, query.model);
   add((place) => `operation = ${place}`, query.operation);
@@ -61,7 +61,7 @@ export async function listTasks(pool: PostgresPool, request: ListRequest): Promi
   add((place) => `state = ANY (${place}::smallint[])`, query.states);
   const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
   const text = `SELECT ${TASK_COLUMNS} FROM ${pool.options.schema}.tasks ${condition}
-ORDER BY created_at DESC, id DESC LIMIT ${limit + 1}`;
+ORDER BY created_at DESC, id_by_age DESC LIMIT ${limit + 1}`;
   const rows = await pool.query(statement(text), values);
   const items = rows.slice(0, limit).map((row) => toRecord(row));
   const last = items.at(-1);

@@ -56,7 +56,7 @@ const KINDS: readonly Kind[] = [
         for (const ref of [payload, resultOf(result as string | null)])
           if (ref?.key !== undefined) keys.push(ref.key);
       }
-      await tx.query(sql.forgetRows, [rows.map(([id]) => id)]);
+      await tx.query(sql.forgetRows, [rows.map(([id]) => id), rows.map(([, seq]) => seq)]);
     },
   },
 ];

@@ -84,6 +84,11 @@ export function statementsOf(schema: string): Statements {
   const now = `${schema}.now_ms()`;
   const addToLanes = `ON CONFLICT (model, background, shard) DO UPDATE
       SET waiting = lanes.waiting + excluded.waiting, waiting_bytes = lanes.waiting_bytes + excluded.waiting_bytes`;
+  // Where the row of each given id lies. The planner may believe a table to be empty that was so when it looked last; a
+  // subquery that it cannot merge keeps it from reading all of the table in place of a row for each id.
+  const place = (table: "live" | "ended", condition = ""): string =>
+    `CROSS JOIN LATERAL (
+    SELECT ctid AS place FROM ${schema}.${table} WHERE id = given.id ${condition} OFFSET 0) AS row`;
   const inLane = `FROM ${schema}.live
       WHERE model = lane.model AND background = lane.background AND ready = 1 ORDER BY rank, id`;
   const texts: Record<keyof Statements, string> = {
@@ -109,7 +114,9 @@ WITH given AS MATERIALIZED (
 )
 SELECT id, ${now} FROM fresh`,
     requireNew: `SELECT ${schema}.require_new($1::text[])`,
-    known: `SELECT ${TASK_COLUMNS} FROM ${schema}.tasks WHERE id = ANY ($1::text[])`,
+    known: `
+SELECT task.* FROM unnest($1::text[]) AS given (id)
+CROSS JOIN LATERAL (SELECT ${TASK_COLUMNS} FROM ${schema}.tasks WHERE id = given.id OFFSET 0) AS task`,
     lockRunner: "SELECT pg_advisory_xact_lock($1::integer, $2::integer)",
     // Sorted by the caller, so that two who want several never wait for each other.
     lockServers: "SELECT pg_advisory_xact_lock($1::integer, bucket) FROM unnest($2::integer[]) AS bucket",
@@ -122,12 +129,13 @@ FROM (SELECT 1) AS one LEFT JOIN ${schema}.runners ON runner = $1`,
 WITH given AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::integer[], $3::text[], $4::bytea[], $5::boolean[])
     AS given (id, attempt, result, bytes, release)
+), found AS MATERIALIZED (
+  SELECT given.*, place FROM given ${place("live", "AND attempt = given.attempt AND holder IS NOT NULL")}
 ), gone AS (
-  DELETE FROM ${schema}.live USING given
-  WHERE live.id = given.id AND live.attempt = given.attempt AND live.holder IS NOT NULL
+  DELETE FROM ${schema}.live USING found WHERE live.ctid = found.place
   RETURNING ${listOf(KEPT, "live")}, live.rank, live.attempt, live.server, live.instance, live.sent_at, live.run_id,
-    live.not_before, live.started_at, live.cancel_at, live.priority, live.failures, live.lost, given.result, given.bytes,
-    given.release
+    live.not_before, live.started_at, live.cancel_at, live.priority, live.failures, live.lost, found.result, found.bytes,
+    found.release
 ), kept AS (
   INSERT INTO ${schema}.ended (${KEPT}, ${ENDING})
   SELECT ${KEPT}, rank, 3, attempt, server, instance, sent_at, run_id, not_before, started_at, ${now}, cancel_at, 1,
@@ -140,25 +148,30 @@ WITH given AS MATERIALIZED (
 )
 SELECT id FROM gone`,
     renew: `
+WITH found AS MATERIALIZED (
+  SELECT sent, place FROM unnest($1::text[], $2::integer[], $3::boolean[]) AS given (id, attempt, sent)
+  ${place("live", "AND attempt = given.attempt AND holder IS NOT NULL")}
+)
 UPDATE ${schema}.live SET lease_at = ${now} + $4::double precision,
-  sent_at = coalesce(live.sent_at, CASE WHEN given.sent THEN ${now} END)
-FROM unnest($1::text[], $2::integer[], $3::boolean[]) AS given (id, attempt, sent)
-WHERE live.id = given.id AND live.attempt = given.attempt AND live.holder IS NOT NULL
+  sent_at = coalesce(live.sent_at, CASE WHEN found.sent THEN ${now} END)
+FROM found WHERE live.ctid = found.place
 RETURNING live.id, live.attempt, live.cancel_at`,
     release: `
 DELETE FROM ${schema}.holds USING unnest($1::text[], $2::text[], $3::integer[]) AS given (server, id, attempt)
 WHERE holds.server = given.server AND holds.id = given.id AND holds.attempt = given.attempt AND NOT EXISTS (
-  SELECT FROM ${schema}.live WHERE live.id = holds.id AND live.state IN (1, 2) AND live.server = holds.server)`,
+  SELECT FROM ${schema}.live WHERE live.id = holds.id AND live.state IN (1, 2) AND live.server = holds.server OFFSET 0)`,
     promote: `
-WITH due AS (SELECT id FROM ${schema}.live WHERE ready = 0 AND not_before <= ${now} FOR UPDATE SKIP LOCKED)
-UPDATE ${schema}.live SET ready = 1 FROM due WHERE live.id = due.id`,
+WITH due AS MATERIALIZED (
+  SELECT ctid AS place FROM ${schema}.live WHERE ready = 0 AND not_before <= ${now} FOR UPDATE SKIP LOCKED
+)
+UPDATE ${schema}.live SET ready = 1 FROM due WHERE live.ctid = due.place`,
     used: `
 SELECT server, count(*)::integer FROM ${schema}.live
 WHERE state IN (1, 2) AND server = ANY ($1::text[]) AND state = 1 AND holder IS NOT NULL AND recovering = 0 AND background = 0
 GROUP BY server`,
     holds: `
 SELECT server, id, attempt, instance, NOT EXISTS (
-  SELECT FROM ${schema}.live WHERE live.id = holds.id AND live.state IN (1, 2) AND live.server = holds.server)
+  SELECT FROM ${schema}.live WHERE live.id = holds.id AND live.state IN (1, 2) AND live.server = holds.server OFFSET 0)
 FROM ${schema}.holds WHERE server = ANY ($1::text[])`,
     fewLanes: `
 SELECT task.id, task.rank, lane.model, lane.background
@@ -182,8 +195,8 @@ SELECT id, rank, model, background FROM found WHERE place <= take`,
 WITH given AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS given (id, server, instance, n)
 ), locked AS MATERIALIZED (
-  SELECT live.ctid AS place, given.server, given.instance, given.n FROM given JOIN ${schema}.live ON live.id = given.id
-  WHERE live.ready = 1 FOR UPDATE OF live SKIP LOCKED
+  SELECT row.place, given.server, given.instance, given.n FROM given CROSS JOIN LATERAL (
+    SELECT ctid AS place FROM ${schema}.live WHERE id = given.id AND ready + 0 = 1 FOR UPDATE SKIP LOCKED) AS row
 ), granted AS (
   UPDATE ${schema}.live SET state = 1, ready = NULL, attempt = attempt + 1, holder = $4, lease_at = ${now} + $5::double precision,
     server = locked.server, instance = locked.instance, sent_at = NULL, run_id = NULL, recovering = 0, not_before = NULL,
@@ -204,18 +217,25 @@ WITH given AS MATERIALIZED (
   ON CONFLICT (runner) DO UPDATE SET incarnation = excluded.incarnation, sequence = excluded.sequence,
     grants = excluded.grants, retired = excluded.retired, seen_at = excluded.seen_at
 )
-SELECT ${listOf(GRANTED, "granted")}, payloads.bytes FROM granted LEFT JOIN ${schema}.payloads USING (seq)`,
+SELECT ${listOf(GRANTED, "granted")}, (SELECT bytes FROM ${schema}.payloads WHERE payloads.seq = granted.seq)
+FROM granted`,
     // By id, as everybody who locks several.
-    lockTasks: `SELECT ${LIVE} FROM ${schema}.live WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`,
+    lockTasks: `
+SELECT task.* FROM (SELECT DISTINCT id COLLATE "C" AS id FROM unnest($1::text[]) AS given (id) ORDER BY 1) AS given
+CROSS JOIN LATERAL (SELECT ${LIVE} FROM ${schema}.live WHERE id = given.id FOR UPDATE) AS task`,
     update: `
-UPDATE ${schema}.live SET (${SET}) = (${listOf(SET, "change")})
-FROM json_to_recordset($1::json) AS change (${CHANGE}) WHERE live.id = change.id`,
-    end: `
-WITH change AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS change (${CHANGE})), gone AS (
-  DELETE FROM ${schema}.live USING change WHERE live.id = change.id RETURNING ${listOf(KEPT, "live")}
+WITH change AS MATERIALIZED (
+  SELECT given.*, place FROM json_to_recordset($1::json) AS given (${CHANGE}) ${place("live")}
 )
-INSERT INTO ${schema}.ended (${KEPT}, ${ENDING})
-SELECT ${listOf(KEPT, "gone")}, ${listOf(ENDING, "change")} FROM gone JOIN change ON change.id = gone.id`,
+UPDATE ${schema}.live SET (${SET}) = (${listOf(SET, "change")}) FROM change WHERE live.ctid = change.place`,
+    end: `
+WITH change AS MATERIALIZED (
+  SELECT given.*, place FROM json_to_recordset($1::json) AS given (${CHANGE}) ${place("live")}
+), gone AS (
+  DELETE FROM ${schema}.live USING change WHERE live.ctid = change.place
+  RETURNING ${listOf(KEPT, "live")}, ${listOf(ENDING, "change")}
+)
+INSERT INTO ${schema}.ended (${KEPT}, ${ENDING}) SELECT * FROM gone`,
     keepResults: `
 INSERT INTO ${schema}.results (seq, bytes) SELECT * FROM unnest($1::bigint[], $2::bytea[])
 ON CONFLICT (seq) DO UPDATE SET bytes = excluded.bytes`,
@@ -229,7 +249,7 @@ ORDER BY model, background ${addToLanes}`,
 DELETE FROM ${schema}.holds USING unnest($1::text[], $2::text[], $3::integer[]) AS given (server, id, attempt)
 WHERE holds.server = given.server AND holds.id = given.id AND holds.attempt = coalesce(given.attempt, holds.attempt)`,
     heldBy: `
-SELECT ${LIVE} FROM ${schema}.live WHERE state IN (1, 2) AND holder = $1 ORDER BY id FOR UPDATE`,
+SELECT ${LIVE} FROM ${schema}.live WHERE state IN (1, 2) AND holder = $1 ORDER BY id || '' FOR UPDATE`,
     toRecover: `
 SELECT ${LIVE} FROM ${schema}.live WHERE state IN (1, 2) AND holder IS NULL ORDER BY orphaned, seq LIMIT $1 FOR UPDATE SKIP LOCKED`,
     payloads: `SELECT seq, bytes FROM ${schema}.payloads WHERE seq = ANY ($1::bigint[])`,
@@ -266,10 +286,11 @@ ON CONFLICT (key) DO NOTHING RETURNING key`,
     dropKeys: `
 DELETE FROM ${schema}.idempotency WHERE key = ANY ($1::bytea[]) AND expires_at <= ${now} RETURNING task`,
     letGo: `
-WITH still AS (
-  UPDATE ${schema}.live SET forgotten = forgotten - 4 WHERE id = ANY ($1::text[]) AND forgotten >= 4
-)
-UPDATE ${schema}.ended SET forgotten = forgotten - 4 WHERE id = ANY ($1::text[]) AND forgotten >= 4`,
+WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[]) AS given (id)),
+  waits AS MATERIALIZED (SELECT place FROM given ${place("live", "AND forgotten >= 4")}),
+  over AS MATERIALIZED (SELECT place FROM given ${place("ended", "AND forgotten >= 4")}),
+  still AS (UPDATE ${schema}.live SET forgotten = forgotten - 4 FROM waits WHERE live.ctid = waits.place)
+UPDATE ${schema}.ended SET forgotten = forgotten - 4 FROM over WHERE ended.ctid = over.place`,
     expiredKeys: `
 DELETE FROM ${schema}.idempotency WHERE key IN (
   SELECT key FROM ${schema}.idempotency WHERE expires_at <= ${now} ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
@@ -281,17 +302,22 @@ SELECT task.* FROM unnest($1::smallint[]) AS kind (forgotten) CROSS JOIN LATERAL
   ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS task
 ORDER BY task.finished_at, task.seq LIMIT $3`,
     forgetPayloads: `
-WITH change AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) AS change (id, seq, identity)),
-  gone AS (DELETE FROM ${schema}.payloads USING change WHERE payloads.seq = change.seq)
-UPDATE ${schema}.ended SET identity = change.identity, forgotten = forgotten + 1 FROM change WHERE ended.id = change.id`,
+WITH change AS MATERIALIZED (
+  SELECT given.*, place FROM unnest($1::text[], $2::bigint[], $3::text[]) AS given (id, seq, identity) ${place("ended")}
+), gone AS (DELETE FROM ${schema}.payloads WHERE seq = ANY ($2::bigint[]))
+UPDATE ${schema}.ended SET identity = change.identity, forgotten = forgotten + 1
+FROM change WHERE ended.ctid = change.place`,
     forgetResults: `
-WITH change AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) AS change (id, seq, result)),
-  gone AS (DELETE FROM ${schema}.results USING change WHERE results.seq = change.seq)
-UPDATE ${schema}.ended SET result = change.result, forgotten = forgotten + 2 FROM change WHERE ended.id = change.id`,
+WITH change AS MATERIALIZED (
+  SELECT given.*, place FROM unnest($1::text[], $2::bigint[], $3::text[]) AS given (id, seq, result) ${place("ended")}
+), gone AS (DELETE FROM ${schema}.results WHERE seq = ANY ($2::bigint[]))
+UPDATE ${schema}.ended SET result = change.result, forgotten = forgotten + 2
+FROM change WHERE ended.ctid = change.place`,
     forgetRows: `
-WITH gone AS (DELETE FROM ${schema}.ended WHERE id = ANY ($1::text[]) RETURNING seq),
-  payload AS (DELETE FROM ${schema}.payloads USING gone WHERE payloads.seq = gone.seq)
-DELETE FROM ${schema}.results USING gone WHERE results.seq = gone.seq`,
+WITH over AS MATERIALIZED (SELECT place FROM unnest($1::text[]) AS given (id) ${place("ended")}),
+  gone AS (DELETE FROM ${schema}.ended USING over WHERE ended.ctid = over.place),
+  payload AS (DELETE FROM ${schema}.payloads WHERE seq = ANY ($2::bigint[]))
+DELETE FROM ${schema}.results WHERE seq = ANY ($2::bigint[])`,
     stats: `
 SELECT model, sum(waiting), sum(waiting_bytes) FROM ${schema}.lanes GROUP BY model HAVING sum(waiting) > 0
 UNION ALL
