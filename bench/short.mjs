@@ -19,6 +19,9 @@ const forms = [
   ["postgres/churn.mjs", "--tasks", "5000", "--waiting", "1000", "--claims", "200", "--pairs", "1"],
   ["postgres/processes.mjs", "--tasks", "2000", "--pairs", "1"],
   ["postgres/urgent.mjs", "--waiting", "5000", "--tries", "20"],
+  ["cluster/limit.mjs", "--tasks", "40"],
+  ["cluster/scale.mjs", "--pairs", "1", "--tasks", "500"],
+  ["cluster/outage.mjs", "--out-seconds", "3"],
 ];
 
 let failed = 0;
