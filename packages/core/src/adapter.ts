@@ -1,5 +1,4 @@
 /** What an author of a Ledger or TaskStore builds on: the pure rules, so that every store decides alike. */
-export { holderOf } from "./memory/runner-log.ts";
 export {
   type LaneCursor,
   type OpenLanes,
@@ -9,6 +8,15 @@ export {
   type WaitingTask,
 } from "./scheduler/plan-grants.ts";
 export { compareRank, rankOf } from "./scheduler/rank.ts";
+export {
+  type Begun,
+  beginSequence,
+  holderOf,
+  type KnownRunner,
+  type LoggedGrant,
+  type RunnerCall,
+} from "./tasks/begin-sequence.ts";
+export { NO_SERVER, WAITED_TOO_LONG } from "./tasks/ledger-endings.ts";
 export {
   endByLedger,
   expire,
@@ -22,4 +30,4 @@ export {
   type Transition,
   unbegin,
 } from "./tasks/task-state.ts";
-export { idempotencyMismatch, refusalOf } from "./tasks/validate-task.ts";
+export { idempotencyMismatch, idTaken, refusalOf } from "./tasks/validate-task.ts";

@@ -1,9 +1,18 @@
 import type { ExchangeOutcome, ExchangeReply, ExchangeRequest, Grant, Settlement } from "@modelgate/core";
-import { expire, holderOf, recover, unbegin } from "@modelgate/core/adapter";
+import {
+  type Begun,
+  beginSequence,
+  expire,
+  holderOf,
+  type LoggedGrant,
+  recover,
+  unbegin,
+} from "@modelgate/core/adapter";
 import { finite } from "../rows/finite.ts";
+import { toGrantItem, toKnownRunner } from "../rows/runner-row.ts";
 import type { SqlRow } from "../rows/task-row.ts";
 import { look, orphanHolds, plan, toGrant, withPayloads } from "./grants.ts";
-import { type Begun, beginSequence, type LoggedGrant, lockNumber } from "./runner-log.ts";
+import { lockNumber } from "./lock-number.ts";
 import type { Session } from "./session.ts";
 import { dropHolds, plainOnes, type Rest, renewHeld, settleRest, succeed } from "./settle.ts";
 import { lockTasks, type TaskChange, toStored, writeTasks } from "./task-rows.ts";
@@ -51,16 +60,8 @@ export async function exchange(
   for (const promise of sent) promise.catch(() => {});
 
   const [row] = (await state) as readonly SqlRow[];
-  const [nowMs, , , , , dueIn, hasOrphans] = row as unknown as [
-    number,
-    unknown,
-    unknown,
-    unknown,
-    unknown,
-    number | null,
-    boolean,
-  ];
-  const begun = beginSequence(request, (row as SqlRow).slice(1));
+  const [nowMs, dueIn, hasOrphans, ...runner] = row as unknown as [number, number | null, boolean, ...SqlRow];
+  const begun = beginSequence(request, runner[0] === null ? undefined : toKnownRunner(runner));
   const goesBack = begun.replaced !== undefined || begun.unacknowledged.length > 0;
   if (goesBack) {
     if (!isInOrder) return IN_ORDER;
@@ -99,7 +100,9 @@ export async function exchange(
     // That an exchange took place in which nothing happened may be forgotten by a crash, so that it costs no write.
     if (!hasWritten && !goesBack)
       void quietly(tx.query({ name: "", text: "SET LOCAL synchronous_commit = off" }));
-    const logged = recovered.map(({ task }) => [task.id, task.attempt, 1]);
+    const logged = recovered.map(({ kind, task }) =>
+      toGrantItem({ kind, id: task.id, attempt: task.attempt }),
+    );
     const granted = tx.query(sql.grant, [
       planned.map(({ id }) => id),
       planned.map(({ want }) => want.server),
@@ -224,7 +227,7 @@ async function recoverSome(
 
 async function dueAfter({ tx, sql }: Session, request: ExchangeRequest): Promise<number | undefined> {
   const [row] = await tx.query(sql.begin, [request.runner]);
-  return (row?.[5] as number | null | undefined) ?? undefined;
+  return (row?.[1] as number | null | undefined) ?? undefined;
 }
 
 async function sameGrants(

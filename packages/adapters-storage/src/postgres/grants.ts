@@ -7,7 +7,7 @@ import {
   type WaitingTask,
 } from "@modelgate/core/adapter";
 import { type SqlRow, type SqlValue, toRecord } from "../rows/task-row.ts";
-import { lockNumber } from "./runner-log.ts";
+import { lockNumber } from "./lock-number.ts";
 import type { Session } from "./session.ts";
 
 /** What is taken of the wanted servers, and what waits for them, as it is while their locks are held. */

@@ -1,9 +1,10 @@
 import type { GatewayError } from "@modelgate/core";
-import pg from "pg";
+import type pg from "pg";
 import { connectionOptions } from "./connection-options.ts";
 import type { PostgresInspection, PostgresProblem } from "./inspection.ts";
 import { MIN_SERVER_VERSION } from "./migrate.ts";
 import { type PostgresStoreOptions, resolveOptions } from "./options.ts";
+import { OwnClient } from "./own-client.ts";
 import { toGatewayError } from "./postgres-error.ts";
 import { RELATIONS, SCHEMA_VERSION, versionTable } from "./schema.ts";
 
@@ -48,7 +49,7 @@ export async function inspectPostgres(options: PostgresStoreOptions): Promise<Po
     const resolved = resolveOptions({ ...options, client: undefined });
     step = "connect";
     // A pooler would refuse the settings that a session of ours begins with, and then nothing could be told of it.
-    const own = new pg.Client({
+    const own = new OwnClient({
       ...connectionOptions({ ...resolved, pooler: true }, false),
       query_timeout: resolved.connectTimeoutMs,
     });

@@ -25,7 +25,7 @@ import { amendTasks } from "./amend.ts";
 import { Calls, type PartOptions } from "./calls.ts";
 import { exchange, IN_ORDER } from "./exchange.ts";
 import type { PostgresPool } from "./pool.ts";
-import { isOfItem, toGatewayError } from "./postgres-error.ts";
+import { isOfItem, refusalOfItem } from "./postgres-error.ts";
 import { getTasks, listTasks, readStats } from "./reads.ts";
 import { forgetEnded, forgetKeys, type InTransaction } from "./retention.ts";
 import type { Session } from "./session.ts";
@@ -117,9 +117,7 @@ export class PostgresLedger implements Ledger {
       } catch (error) {
         if (error instanceof Undone) continue;
         if (!isOfItem(error)) throw error;
-        refusals[index] = new GatewayError("INVALID_REQUEST", "the store cannot hold this item", {
-          cause: toGatewayError(error),
-        });
+        refusals[index] = refusalOfItem(error);
       }
     }
     const settle = request.settle.map((item, index) => (refusals[index] === undefined ? item : undefined));

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { GatewayError, type OperationOptions } from "@modelgate/core";
+import { GatewayError } from "@modelgate/core";
 import pg from "pg";
 import type { SqlRow } from "../rows/task-row.ts";
 import { connectionOptions, sessionSettings } from "./connection-options.ts";
@@ -70,24 +70,20 @@ export class PostgresPool {
   }
 
   /** One statement as a transaction of its own. Must be safe to repeat. */
-  async query(
-    sql: Statement,
-    values: readonly unknown[] = [],
-    options?: OperationOptions,
-  ): Promise<SqlRow[]> {
-    if (this.#isPlain) return await this.#use((client) => this.#executor(client).query(sql, values), options);
+  async query(sql: Statement, values: readonly unknown[] = []): Promise<SqlRow[]> {
+    if (this.#isPlain) return await this.#use((client) => this.#executor(client).query(sql, values));
     return await this.transaction(async (tx) => {
       const rows = tx.query(sql, values);
       await tx.commit();
       return await rows;
-    }, options);
+    });
   }
 
   /**
    * Runs `work` in a transaction. It is run again when the server undid it, and when the connection was lost, in
    * which case nobody knows whether it took effect: so it must be safe to repeat.
    */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>, options?: OperationOptions): Promise<T> {
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return await this.#use(async (client) => {
       const executor = this.#executor(client);
       sendTogether(client);
@@ -109,12 +105,12 @@ export class PostgresPool {
       const value = await work(tx);
       if (!isCommitted) await client.query({ text: "ROLLBACK" });
       return value;
-    }, options);
+    });
   }
 
   /** A statement that cannot run in a transaction, as `VACUUM`. */
-  async alone(text: string, options?: OperationOptions): Promise<void> {
-    await this.#use(async (client) => void (await client.query({ text })), options);
+  async alone(text: string): Promise<void> {
+    await this.#use(async (client) => void (await client.query({ text })));
   }
 
   /** A connection for whoever needs one of its own; the caller ends it. Rejects while the store is closed. */
@@ -149,25 +145,9 @@ export class PostgresPool {
     };
   }
 
-  /** The caller's wait ends at an abort; what was begun goes on to its end all the same. */
-  async #use<T>(work: (client: PostgresClientLike) => Promise<T>, options?: OperationOptions): Promise<T> {
+  /** What was begun goes on to its end: whoever waits with a signal gives up by himself. */
+  async #use<T>(work: (client: PostgresClientLike) => Promise<T>): Promise<T> {
     this.#requireOpen();
-    const signal = options?.signal;
-    signal?.throwIfAborted();
-    const done = this.#tryAgain(work, signal);
-    if (signal === undefined) return await done;
-    done.catch(() => {});
-    return await new Promise<T>((resolve, reject) => {
-      const onAbort = (): void => reject(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-      done.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-    });
-  }
-
-  async #tryAgain<T>(
-    work: (client: PostgresClientLike) => Promise<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       let wasConnected = false;
       try {
@@ -178,7 +158,7 @@ export class PostgresPool {
       } catch (error) {
         // A lost connection may have been stale for long: a fresh one tells. Where none can be made, the caller decides.
         const again = isUndone(error) ? tries < MOST_TRIES : wasConnected && isLost(error) && tries < 2;
-        if (!again || signal?.aborted === true) throw error;
+        if (!again) throw error;
         if (isUndone(error))
           await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** tries));
       }

@@ -27,6 +27,13 @@ export function isOfItem(error: unknown): boolean {
   return kind === "22" || kind === "54" || kind === "23";
 }
 
+/** What the caller is told of such an item. */
+export function refusalOfItem(error: unknown): GatewayError {
+  return new GatewayError("INVALID_REQUEST", "the store cannot hold this item", {
+    cause: toGatewayError(error),
+  });
+}
+
 /** Whether the connection was lost, so that nobody knows whether the statement took effect. */
 export function isLost(error: unknown): boolean {
   const state = sqlState(error);

@@ -1,18 +1,11 @@
 import { randomUUID } from "node:crypto";
-import {
-  GatewayError,
-  type JsonValue,
-  type OperationOptions,
-  type Page,
-  type RecordStore,
-  type StoredRecord,
-} from "@modelgate/core";
+import type { JsonValue, OperationOptions, Page, RecordStore, StoredRecord } from "@modelgate/core";
+import { recordText, requireKey } from "../rows/record-text.ts";
 import { isStorable } from "../rows/storable.ts";
 import type { SqlRow } from "../rows/task-row.ts";
 import { Calls, type PartOptions } from "./calls.ts";
 import { type PostgresPool, type Statement, statement } from "./pool.ts";
 
-const MOST_BYTES = 256 * 1024;
 const PAGE = 100;
 
 /** Above every character that a key may hold. */
@@ -56,12 +49,7 @@ ON CONFLICT (key) DO UPDATE SET version = excluded.version WHERE kept.version = 
     expected: string | null,
     options?: OperationOptions,
   ): Promise<StoredRecord | undefined> {
-    const text = JSON.stringify(value) as string | undefined;
-    if (text === undefined || Buffer.byteLength(text) > MOST_BYTES) {
-      throw new GatewayError("INVALID_REQUEST", `value must be JSON of at most ${MOST_BYTES} bytes`, {
-        details: { field: "value" },
-      });
-    }
+    const text = recordText(value);
     requireKey(key);
     const version = randomUUID();
     const sql = expected === null ? this.#sql.insert : this.#sql.update;
@@ -103,11 +91,4 @@ function toRecord([key, value, version]: SqlRow): StoredRecord {
 /** No record has the empty version, just as none has one that no column holds. */
 function storable(version: string): string {
   return isStorable(version) ? version : "";
-}
-
-function requireKey(key: string): void {
-  if (isStorable(key)) return;
-  throw new GatewayError("INVALID_REQUEST", "key holds a character that cannot be stored", {
-    details: { field: "key" },
-  });
 }

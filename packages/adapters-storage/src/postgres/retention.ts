@@ -1,11 +1,7 @@
 import type { ResultRef, SweepRequest } from "@modelgate/core";
+import { KEYED, PAYLOAD, RESULT } from "../rows/forgotten.ts";
 import type { SqlRow } from "../rows/task-row.ts";
 import type { Session } from "./session.ts";
-
-/** What the column `forgotten` counts in. */
-const PAYLOAD = 1;
-const RESULT = 2;
-const KEYED = 4;
 
 /** So many at once, so that no transaction is long. */
 const AT_ONCE = 1_000;

@@ -121,9 +121,9 @@ CROSS JOIN LATERAL (SELECT ${TASK_COLUMNS} FROM ${schema}.tasks WHERE id = given
     // Sorted by the caller, so that two who want several never wait for each other.
     lockServers: "SELECT pg_advisory_xact_lock($1::integer, bucket) FROM unnest($2::integer[]) AS bucket",
     begin: `
-SELECT ${now}, runners.incarnation, runners.sequence, runners.grants, runners.retired,
-  (SELECT not_before FROM ${schema}.live WHERE ready = 0 ORDER BY not_before LIMIT 1) - ${now},
-  EXISTS (SELECT FROM ${schema}.live WHERE state IN (1, 2) AND holder IS NULL)
+SELECT ${now}, (SELECT not_before FROM ${schema}.live WHERE ready = 0 ORDER BY not_before LIMIT 1) - ${now},
+  EXISTS (SELECT FROM ${schema}.live WHERE state IN (1, 2) AND holder IS NULL),
+  runners.incarnation, runners.sequence, runners.grants, runners.retired
 FROM (SELECT 1) AS one LEFT JOIN ${schema}.runners ON runner = $1`,
     succeed: `
 WITH given AS MATERIALIZED (

@@ -1,6 +1,5 @@
 import type { NewTask, SubmitOutcome } from "@modelgate/core";
-import { GatewayError } from "@modelgate/core";
-import { isHasEnded, isOfItem, toGatewayError } from "./postgres-error.ts";
+import { isHasEnded, isOfItem, refusalOfItem } from "./postgres-error.ts";
 import type { Session } from "./session.ts";
 import { submitCarefully, submitNew } from "./submit.ts";
 
@@ -106,17 +105,11 @@ export class SubmitQueue {
         // It ended between the look and the insertion: the next look finds it.
         if (isHasEnded(error) && tries < 5) continue;
         if (!isOfItem(error)) throw error;
-        if (tasks.length === 1) return [{ outcome: "refused", error: refusal(error) }];
+        if (tasks.length === 1) return [{ outcome: "refused", error: refusalOfItem(error) }];
         const half = Math.ceil(tasks.length / 2);
         const first = await this.#carefully(tasks.slice(0, half));
         return [...first, ...(await this.#carefully(tasks.slice(half)))];
       }
     }
   }
-}
-
-function refusal(error: unknown): GatewayError {
-  return new GatewayError("INVALID_REQUEST", "the store cannot hold this item", {
-    cause: toGatewayError(error),
-  });
 }

@@ -1,13 +1,11 @@
 import { createHash } from "node:crypto";
-import { GatewayError, type NewTask, type SubmitOutcome, type TaskRecord } from "@modelgate/core";
-import { idempotencyMismatch } from "@modelgate/core/adapter";
+import type { NewTask, SubmitOutcome, TaskRecord } from "@modelgate/core";
+import { idempotencyMismatch, idTaken } from "@modelgate/core/adapter";
 import { finite } from "../rows/finite.ts";
+import { KEYED } from "../rows/forgotten.ts";
 import { newRecord } from "../rows/new-record.ts";
 import { identityOf, toRecord } from "../rows/task-row.ts";
 import type { Session } from "./session.ts";
-
-/** Counted into the column `forgotten` while an idempotency key stands for the task, so that its row is kept. */
-const KEYED = 4;
 
 /**
  * Accepts tasks that were validated, all of them new as far as anybody knows, in one round trip. Fails as a whole with
@@ -100,10 +98,7 @@ function asKnown(task: NewTask, before: TaskRecord): SubmitOutcome {
   const { model, operation, owner } = task;
   if (before.model === model && before.operation === operation && before.owner === owner)
     return { outcome: "accepted", task: before };
-  const error = new GatewayError("INVALID_REQUEST", "id belongs to another task", {
-    details: { field: "id" },
-  });
-  return { outcome: "refused", error };
+  return { outcome: "refused", error: idTaken() };
 }
 
 /** A digest, since an index holds no texts of any length. Lengths keep two sets of names from looking alike. */

@@ -1,15 +1,9 @@
-import type { SweepReply, SweepRequest, TaskError, TaskRecord } from "@modelgate/core";
-import { endByLedger, expire, isTerminal } from "@modelgate/core/adapter";
+import type { SweepReply, SweepRequest, TaskRecord } from "@modelgate/core";
+import { endByLedger, expire, isTerminal, NO_SERVER, WAITED_TOO_LONG } from "@modelgate/core/adapter";
 import { finite } from "../rows/finite.ts";
 import type { SqlRow } from "../rows/task-row.ts";
 import type { Session } from "./session.ts";
 import { toStored, writeTasks } from "./task-rows.ts";
-
-const WAIT_DEADLINE: TaskError = { code: "WAIT_DEADLINE", message: "It waited longer than allowed." };
-const NO_SERVER: TaskError = {
-  code: "NO_SERVER",
-  message: "No server existed for its model for longer than allowed.",
-};
 
 /** Takes back what leases have left and ends what waited too long; oldest first. What others have locked is left to them. */
 export async function sweepLive(
@@ -40,7 +34,7 @@ export async function sweepLive(
   );
   await change(
     () => tx.query(sql.overdue, [room]),
-    (task) => endByLedger(task, "failed", WAIT_DEADLINE, nowMs),
+    (task) => endByLedger(task, "failed", WAITED_TOO_LONG, nowMs),
   );
   const models = [...new Set(request.unserved)];
   for (const ask of models.length === 0 ? [] : [sql.unserved, sql.unservedDelayed]) {

@@ -1,15 +1,15 @@
-import {
-  type ExchangeOutcome,
-  GatewayError,
-  type Grant,
-  type IdempotencyRef,
-  type NewTask,
-  type OrphanHold,
-  type Settlement,
-  type SubmitOutcome,
-  type SweepRequest,
-  type TaskState,
+import type {
+  ExchangeOutcome,
+  Grant,
+  IdempotencyRef,
+  NewTask,
+  OrphanHold,
+  Settlement,
+  SubmitOutcome,
+  SweepRequest,
+  TaskState,
 } from "@modelgate/core";
+import { idTaken } from "@modelgate/core/adapter";
 import { finite } from "../rows/finite.ts";
 import { newRecord } from "../rows/new-record.ts";
 import { identityOf, resultJson, toRecord } from "../rows/task-row.ts";
@@ -52,12 +52,7 @@ function toWireKey({ key, digest, keepMs }: IdempotencyRef): WireKey {
 
 export function toSubmitOutcome(task: NewTask, submitted: WireSubmitted, nowMs: number): SubmitOutcome {
   if (submitted === 0) return { outcome: "accepted", task: newRecord(task, nowMs) };
-  if (submitted === 1) {
-    const error = new GatewayError("INVALID_REQUEST", "id belongs to another task", {
-      details: { field: "id" },
-    });
-    return { outcome: "refused", error };
-  }
+  if (submitted === 1) return { outcome: "refused", error: idTaken() };
   if ("duplicate" in submitted) return { outcome: "duplicate", task: toRecord(submitted.duplicate) };
   if ("code" in submitted) return { outcome: "refused", error: fromWireError(submitted) };
   return { outcome: "accepted", task: toRecord(submitted) };

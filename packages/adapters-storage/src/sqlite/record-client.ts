@@ -6,11 +6,9 @@ import {
   type RecordStore,
   type StoredRecord,
 } from "@modelgate/core";
-import { isStorable } from "../rows/storable.ts";
+import { recordText, requireKey } from "../rows/record-text.ts";
 import type { StoreClient } from "./store-client.ts";
 import { type Operation, toStoredRecord, type WireRecord } from "./wire.ts";
-
-const MOST_BYTES = 256 * 1024;
 
 /** Records in the same database. */
 export class SqliteRecords implements RecordStore {
@@ -34,12 +32,7 @@ export class SqliteRecords implements RecordStore {
     expected: string | null,
     options?: OperationOptions,
   ): Promise<StoredRecord | undefined> {
-    const text = JSON.stringify(value) as string | undefined;
-    if (text === undefined || Buffer.byteLength(text) > MOST_BYTES) {
-      throw new GatewayError("INVALID_REQUEST", `value must be JSON of at most ${MOST_BYTES} bytes`, {
-        details: { field: "value" },
-      });
-    }
+    const text = recordText(value);
     const call: Operation = { op: "record-put", key: requireKey(key), value: text, expected };
     const version = await this.#call<string | null>(options, call);
     return version === null ? undefined : toStoredRecord([key, text, version]);
@@ -66,11 +59,4 @@ export class SqliteRecords implements RecordStore {
     options?.signal?.throwIfAborted();
     return (await this.#client.call<T>(() => operation, options?.signal)).value;
   }
-}
-
-function requireKey(key: string): string {
-  if (isStorable(key)) return key;
-  throw new GatewayError("INVALID_REQUEST", "key holds a character that cannot be stored", {
-    details: { field: "key" },
-  });
 }

@@ -1,40 +1,16 @@
-import { GatewayError } from "../errors.ts";
-
-/** What was handed to a runner under one sequence. */
-export interface LoggedGrant {
-  readonly id: string;
-  readonly attempt: number;
-  readonly kind: "run" | "recover";
-}
+import {
+  type Begun,
+  beginSequence,
+  type LoggedGrant,
+  type RunnerCall,
+  staleRunner,
+} from "../tasks/begin-sequence.ts";
 
 interface RunnerEntry {
-  incarnation: string;
-  sequence: number;
-  grants: LoggedGrant[];
-  /** Incarnations that were replaced, the latest last. */
-  retired: string[];
-}
-
-/** Retired incarnations that are remembered for each runner; an older one is long past its leases. */
-const REMEMBERED = 16;
-
-export interface RunnerCall {
-  readonly runner: string;
   readonly incarnation: string;
   readonly sequence: number;
-  readonly acknowledged: number;
-}
-
-export interface Begun {
-  readonly repeated: boolean;
-  /** Holders whose tasks go back at once, because a newer incarnation of the same runner is here. */
-  readonly replaced?: string | undefined;
-  /** Grants whose reply never arrived. */
-  readonly unacknowledged: readonly LoggedGrant[];
-}
-
-export function holderOf(call: { readonly runner: string; readonly incarnation: string }): string {
-  return `${call.runner}/${call.incarnation}`;
+  readonly granted: LoggedGrant[];
+  readonly retired: readonly string[];
 }
 
 /** Makes exchanges idempotent: which sequence each runner is at, and what was granted under it. */
@@ -44,28 +20,11 @@ export class RunnerLog {
   /** Opens a sequence, or finds it open. Throws `STALE_RUNNER`. */
   begin(call: RunnerCall): Begun {
     const known = this.#runners.get(call.runner);
-    if (known === undefined) {
-      this.#runners.set(call.runner, {
-        incarnation: call.incarnation,
-        sequence: call.sequence,
-        grants: [],
-        retired: [],
-      });
-      return { repeated: false, unacknowledged: [] };
-    }
-    if (known.retired.includes(call.incarnation)) throw staleRunner(call);
-    if (known.incarnation !== call.incarnation) {
-      const replaced = holderOf({ runner: call.runner, incarnation: known.incarnation });
-      known.retired = [...known.retired, known.incarnation].slice(-REMEMBERED);
-      Object.assign(known, { incarnation: call.incarnation, sequence: call.sequence, grants: [] });
-      return { repeated: false, replaced, unacknowledged: [] };
-    }
-    if (call.sequence < known.sequence) throw staleRunner(call);
-    if (call.sequence === known.sequence) return { repeated: true, unacknowledged: [] };
-    const unacknowledged = call.acknowledged < known.sequence ? known.grants : [];
-    known.sequence = call.sequence;
-    known.grants = [];
-    return { repeated: false, unacknowledged };
+    const begun = beginSequence(call, known && { ...known, grants: () => known.granted });
+    if (begun.repeated) return begun;
+    const { incarnation, sequence } = call;
+    this.#runners.set(call.runner, { incarnation, sequence, granted: [], retired: begun.retired });
+    return begun;
   }
 
   /** Throws `STALE_RUNNER` unless this sequence is the open one. */
@@ -75,20 +34,10 @@ export class RunnerLog {
   }
 
   record(call: { readonly runner: string }, grants: readonly LoggedGrant[]): void {
-    this.#runners.get(call.runner)?.grants.push(...grants);
+    this.#runners.get(call.runner)?.granted.push(...grants);
   }
 
   grants(call: { readonly runner: string }): readonly LoggedGrant[] {
-    return this.#runners.get(call.runner)?.grants ?? [];
+    return this.#runners.get(call.runner)?.granted ?? [];
   }
-}
-
-function staleRunner(call: { readonly runner: string; readonly sequence: number }): GatewayError {
-  return new GatewayError(
-    "STALE_RUNNER",
-    `a newer exchange of runner "${call.runner}" than ${call.sequence} was seen`,
-    {
-      details: { runner: call.runner, sequence: call.sequence },
-    },
-  );
 }

@@ -11,12 +11,13 @@ import type {
   SweepRequest,
 } from "../contracts/ledger.ts";
 import type { TaskRecord } from "../contracts/task.ts";
-import { GatewayError } from "../errors.ts";
 import { rankOf } from "../scheduler/rank.ts";
+import { holderOf, type LoggedGrant } from "../tasks/begin-sequence.ts";
+import { NO_SERVER, WAITED_TOO_LONG } from "../tasks/ledger-endings.ts";
 import * as state from "../tasks/task-state.ts";
-import { idempotencyMismatch, refusalOf } from "../tasks/validate-task.ts";
+import { idempotencyMismatch, idTaken, refusalOf } from "../tasks/validate-task.ts";
 import { IdempotencyKeys } from "./idempotency-keys.ts";
-import { holderOf, type LoggedGrant, RunnerLog } from "./runner-log.ts";
+import { RunnerLog } from "./runner-log.ts";
 import { type Row, type RowListener, TaskRows, withInline } from "./task-rows.ts";
 
 /** Everything of an exchange that needs no order. */
@@ -66,10 +67,7 @@ export class TaskTable {
       if (known.model === task.model && known.operation === task.operation && known.owner === task.owner) {
         return { outcome: "accepted", task: known };
       }
-      const taken = new GatewayError("INVALID_REQUEST", "id belongs to another task", {
-        details: { field: "id" },
-      });
-      return { outcome: "refused", error: taken };
+      return { outcome: "refused", error: idTaken() };
     }
     const first = this.#keys.find(task, nowMs);
     if (first !== undefined) return this.#repeated(first);
@@ -320,8 +318,6 @@ function outcomeOf(transition: state.Transition, row: Row): ExchangeOutcome {
 }
 
 function waitedTooLong(task: TaskRecord, unserved: ReadonlySet<string>, nowMs: number): TaskRecord["error"] {
-  if (task.deadlineAtMs <= nowMs) return { code: "WAIT_DEADLINE", message: "It waited longer than allowed." };
-  if (unserved.has(task.model))
-    return { code: "NO_SERVER", message: "No server existed for its model for longer than allowed." };
-  return undefined;
+  if (task.deadlineAtMs <= nowMs) return WAITED_TOO_LONG;
+  return unserved.has(task.model) ? NO_SERVER : undefined;
 }

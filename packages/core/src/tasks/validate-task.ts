@@ -34,6 +34,11 @@ export function idempotencyMismatch(): GatewayError {
   });
 }
 
+/** What a store answers when another model, operation or owner has a task of this id. */
+export function idTaken(): GatewayError {
+  return refuse("id", "id belongs to another task");
+}
+
 /** Why a store must not take this task, or `undefined`. Every ledger uses it, so that all refuse the same. */
 export function refusalOf(task: NewTask): GatewayError | undefined {
   if (!isTaskId(task.id)) return refuse("id", "id must be 1 to 128 characters of A-Z, a-z, 0-9, _ and -");

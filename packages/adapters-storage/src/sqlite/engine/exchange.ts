@@ -2,6 +2,7 @@ import type { ServerWant } from "@modelgate/core";
 import {
   expire,
   holderOf,
+  type LoggedGrant,
   planGrants,
   recover,
   type ServerRoom,
@@ -13,7 +14,7 @@ import { TASK_COLUMNS } from "../../rows/task-row.ts";
 import type { WireExchange, WireExchanged, WireGrant, WireHold } from "../wire.ts";
 import { openLaneCursor } from "./lane-cursor.ts";
 import { openGroups } from "./model-lists.ts";
-import { beginSequence, type LoggedGrant, saveSequence } from "./runner-table.ts";
+import { openSequence, saveSequence } from "./runner-table.ts";
 import type { Session } from "./session.ts";
 import { renewAll, settleAll } from "./settle.ts";
 import { find, releaseHold, rowOf, toStored, update } from "./task-table.ts";
@@ -63,7 +64,7 @@ const MANY_SERVERS = 32;
 
 /** Settles, renews, releases, recovers and grants. Does what the ledger in memory does, in the same order. */
 export function exchange(session: Session, request: WireExchange): WireExchanged {
-  const begun = beginSequence(session, request);
+  const begun = openSequence(session, request);
   const holder = holderOf(request);
   if (begun.replaced !== undefined) takeBackAll(session, begun.replaced);
   for (const grant of begun.unacknowledged) takeBack(session, grant, holder);

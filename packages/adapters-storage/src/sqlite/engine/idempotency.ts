@@ -1,11 +1,6 @@
+import { KEYED } from "../../rows/forgotten.ts";
 import type { WireKey, WireTask } from "../wire.ts";
 import type { Session } from "./session.ts";
-
-/**
- * Counted into the column `forgotten` of a task for which a key stands: its row stays until the key has expired, and
- * retention, which reads that column by an index, never meets it before.
- */
-export const KEYED = 4;
 
 const FIND = `
 SELECT task, digest, expires_at FROM idempotency WHERE owner = ? AND model = ? AND operation = ? AND key = ?`;

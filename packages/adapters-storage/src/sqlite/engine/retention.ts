@@ -1,12 +1,8 @@
 import type { SweepRequest } from "@modelgate/core";
+import { KEYED, PAYLOAD, RESULT } from "../../rows/forgotten.ts";
 import type { SqlRow } from "../../rows/task-row.ts";
 import { identityOf, TASK_COLUMNS, toRecord } from "../../rows/task-row.ts";
-import { KEYED } from "./idempotency.ts";
 import type { Session } from "./session.ts";
-
-/** What `forgotten` counts in. */
-const PAYLOAD = 1;
-const RESULT = 2;
 
 /** Forgets what has ended long enough ago; gives the room that is left of `limit`. Adds the objects that it freed. */
 export function forget(

@@ -1,7 +1,8 @@
 import { idempotencyMismatch, rankOf } from "@modelgate/core/adapter";
+import { KEYED } from "../../rows/forgotten.ts";
 import type { SqlRow } from "../../rows/task-row.ts";
 import { toWireError, type WireSubmitted, type WireTask } from "../wire.ts";
-import { findKey, KEYED, rememberKey } from "./idempotency.ts";
+import { findKey, rememberKey } from "./idempotency.ts";
 import { bytesAt, guardItem, type Session } from "./session.ts";
 import { rowOf } from "./task-table.ts";
 

@@ -1,5 +1,5 @@
-import type { SweepRequest, TaskError, TaskRecord } from "@modelgate/core";
-import { endByLedger, expire } from "@modelgate/core/adapter";
+import type { SweepRequest, TaskRecord } from "@modelgate/core";
+import { endByLedger, expire, NO_SERVER, WAITED_TOO_LONG } from "@modelgate/core/adapter";
 import type { SqlRow } from "../../rows/task-row.ts";
 import { TASK_COLUMNS } from "../../rows/task-row.ts";
 import { forgetKeys } from "./idempotency.ts";
@@ -43,7 +43,7 @@ export function sweep(session: Session, request: SweepRequest): WireSwept {
     forgetProcess(session, process, holder);
   }
   change(db.sql(EXPIRED).all([nowMs, room]), expired);
-  change(db.sql(OVERDUE).all([nowMs, room]), (task) => endByLedger(task, "failed", WAIT_DEADLINE, nowMs));
+  change(db.sql(OVERDUE).all([nowMs, room]), (task) => endByLedger(task, "failed", WAITED_TOO_LONG, nowMs));
   const unserved = (task: TaskRecord): TaskRecord => endByLedger(task, "failed", NO_SERVER, nowMs);
   for (const model of new Set(request.unserved)) {
     for (const background of [0, 1]) change(db.sql(UNSERVED_READY).all([model, background, room]), unserved);
@@ -66,12 +66,6 @@ export function takeBackFromDead(session: Session): void {
     forgetProcess(session, process, holder);
   }
 }
-
-const WAIT_DEADLINE: TaskError = { code: "WAIT_DEADLINE", message: "It waited longer than allowed." };
-const NO_SERVER: TaskError = {
-  code: "NO_SERVER",
-  message: "No server existed for its model for longer than allowed.",
-};
 
 function write(session: Session, stored: StoredTask, after: TaskRecord): SqlRow {
   update(session, stored, after);
