@@ -6,6 +6,7 @@
 # process of PostgreSQL's is a session of its own) nor those of them that are stopped.
 
 folder=$1
+own=$(dirname "$0")
 watched=$folder
 trap '' HUP INT TERM
 cd / || exit 1
@@ -22,10 +23,22 @@ servers() {
   done | while IFS= read -r process; do
     case $(cat "$process/comm" 2>/dev/null) in
       postgres | initdb | pgbouncer | minio | radosgw* | ceph* | setpriv) echo "${process#/proc/}" ;;
+      unshare | nsenter | dockerd | containerd | docker-registry) echo "${process#/proc/}" ;;
     esac
   done
 }
 
+# What an engine in its folder has besides processes: control groups, and a route while its machine is down.
+machines() {
+  echo "$watched" | while IFS= read -r path; do
+    find "$path" -maxdepth 2 -name machine.cgroup -printf '%h\n' 2>/dev/null
+  done | while IFS= read -r machine; do
+    sh "$own/docker-cgroups.sh" "$1" "$(cat "$machine/machine.cgroup")"
+    [ "$1" = thaw ] || ip route delete unreachable "$(cat "$machine/machine.range")" 2>/dev/null
+  done
+}
+
+machines thaw
 tries=0
 found=$(servers)
 while [ -n "$found" ] && [ "$tries" -lt 100 ]; do
@@ -36,6 +49,7 @@ while [ -n "$found" ] && [ "$tries" -lt 100 ]; do
   found=$(servers)
 done
 
+machines remove
 # A killed PostgreSQL leaves a segment of System V shared memory behind; the seventh line of its lock file names it.
 for lock in "$folder"/*/data/postmaster.pid; do
   [ -f "$lock" ] && ipcrm -m "$(sed -n '7s/.* //p' "$lock")" 2>/dev/null

@@ -1,5 +1,7 @@
 // For scripts that start, crash, freeze and bring back real servers themselves: chaos runs and benches.
 
 export { startCeph } from "./ceph.mjs";
+export { startDocker } from "./docker.mjs";
 export { startPgbouncer } from "./pgbouncer.mjs";
 export { startPostgres } from "./postgres.mjs";
+export { startRegistry } from "./registry.mjs";

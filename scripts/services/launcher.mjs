@@ -2,6 +2,7 @@
 // used as it is.
 
 import { startCeph } from "./ceph.mjs";
+import { startDocker } from "./docker.mjs";
 import { findMinio, startMinio } from "./minio.mjs";
 import { installPackages, whyNot } from "./packages.mjs";
 import { startPgbouncer } from "./pgbouncer.mjs";
@@ -29,6 +30,11 @@ export const services = {
     title: "MinIO, a second S3 server, only where MODELGATE_MINIO_BINARY names it or with --build-minio",
     variables: ["MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"],
     start: (_env, { buildMinio, say }) => startMinio({ build: buildMinio, say }),
+  },
+  docker: {
+    title: "a Docker Engine in a network of its own, with a registry of images",
+    variables: ["DOCKER_SOCKET", "DOCKER_TEST_IMAGE"],
+    start: () => startDocker(),
   },
 };
 

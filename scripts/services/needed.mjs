@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { usualServices } from "./launcher.mjs";
 
-const wordOf = { pg: "PG", pg18: "PG18", pgbouncer: "PGBOUNCER", s3: "S3", minio: "MINIO" };
+const wordOf = { pg: "PG", pg18: "PG18", pgbouncer: "PGBOUNCER", s3: "S3", minio: "MINIO", docker: "DOCKER" };
+/** Variables that Docker's own clients read, and of which a test may speak without an engine. */
+const ofClients = /\bDOCKER_(?:HOST|TLS_VERIFY|CERT_PATH|CONFIG|CONTEXT|API_VERSION)\b/g;
 
 /** `filters` are arguments of vitest; without any, or when it cannot list what they choose, all may be wanted. */
 export function servicesFor(filters, { root, buildMinio }) {
@@ -43,7 +45,7 @@ function textsOf(files) {
   for (const file of seen) {
     // What looks like an import may be a text for another program.
     if (!existsSync(file)) continue;
-    const text = readFileSync(file, "utf8");
+    const text = readFileSync(file, "utf8").replaceAll(ofClients, "");
     texts.push(text);
     for (const [, path] of text.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+\.m?[jt]s)"/g)) {
       const full = resolve(dirname(file), path);

@@ -21,12 +21,17 @@ const packages = {
   "ceph-mon": has("ceph-mon"),
   "ceph-osd": has("ceph-osd"),
   radosgw: has("radosgw"),
+  "docker.io": has("dockerd"),
+  iptables: has("iptables"),
+  iproute2: has("ip"),
+  "docker-registry": has("docker-registry"),
 };
 const needs = {
   pg: ["postgresql-15", "openssl"],
   pg18: ["openssl"],
   pgbouncer: ["postgresql-15", "pgbouncer"],
   s3: ["ceph-mon", "ceph-osd", "radosgw", "openssl"],
+  docker: ["docker.io", "iptables", "iproute2", "docker-registry", "openssl"],
 };
 
 /** The packages that a service lacks here. */

@@ -26,7 +26,9 @@ export function launch(args: readonly string[], env: Record<string, string> = {}
 }
 
 export function run(command: string, args: readonly string[], env: Record<string, string> = {}): Launched {
-  const own = Object.entries(process.env).filter(([name]) => !/^(PG|PGBOUNCER|S3|MINIO)\d*_/.test(name));
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(PG|PGBOUNCER|S3|MINIO|DOCKER)\d*_/.test(name),
+  );
   const child = spawn(command, args, {
     cwd: root,
     env: { ...Object.fromEntries(own), ...env },
