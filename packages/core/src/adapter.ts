@@ -1,4 +1,18 @@
-/** What an author of a Ledger or TaskStore builds on: the pure rules, so that every store decides alike. */
+/**
+ * What an author of a Ledger or TaskStore builds on: the pure rules, so that every store decides alike. And of a
+ * Discovery: the probing of what it found.
+ */
+export { MonitoredServers } from "./discovery/monitored-servers.ts";
+export {
+  checkNames,
+  checkProbeOptions,
+  PROBE_OPTIONS,
+  type ProbeOptions,
+  type ProbeSettings,
+} from "./discovery/probe-settings.ts";
+export type { ServerEntry } from "./discovery/server-entry.ts";
+export type { ServerProbe } from "./discovery/server-monitor.ts";
+export { unlessAborted } from "./discovery/unless-aborted.ts";
 export {
   type LaneCursor,
   type OpenLanes,
@@ -16,7 +30,7 @@ export {
   type LoggedGrant,
   type RunnerCall,
 } from "./tasks/begin-sequence.ts";
-export { NO_SERVER, WAITED_TOO_LONG } from "./tasks/ledger-endings.ts";
+export { laneEndings, NO_SERVER, WAITED_TOO_LONG } from "./tasks/ledger-endings.ts";
 export {
   endByLedger,
   expire,

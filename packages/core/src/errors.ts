@@ -77,6 +77,42 @@ export const ERROR_CODES = {
   PAYLOAD_LOST: { retryable: false },
   /** The result could not be written as one item. */
   RESULT_REFUSED: { retryable: false },
+  /** The engine that runs servers does not answer; `details.retryAfterMs` says when to come back. */
+  DEPLOYER_UNAVAILABLE: { retryable: true },
+  /** The engine answered that it will not do this. */
+  DEPLOYER_REFUSED: { retryable: false },
+  /** The image is neither here nor in its registry. */
+  IMAGE_MISSING: { retryable: false },
+  /** The registry refused: credentials that are missing or wrong, or no connection to it. */
+  REGISTRY_REFUSED: { retryable: false },
+  /** The host has no room: its disk, memory or cards are taken. */
+  HOST_FULL: { retryable: true },
+  /** More was asked for than may be given to all deployments together; `details.field` names what. */
+  NO_ROOM: { retryable: false },
+  /** Another server, or one of its names, has this name already. */
+  NAME_TAKEN: { retryable: false },
+  /** The engine could not start the server. */
+  START_FAILED: { retryable: false },
+  /** The server took more memory than it may, and was killed. */
+  OUT_OF_MEMORY: { retryable: false },
+  /** The server ended by itself; `details.exitCode` says how. */
+  SERVER_EXITED: { retryable: false },
+  /** The server was not ready within the time limit. */
+  NEVER_READY: { retryable: false },
+  /** There is no deployment of this model. */
+  DEPLOYMENT_UNKNOWN: { retryable: false },
+  /** There is a deployment or a server of this model already, or it is being removed. */
+  DEPLOYMENT_CONFLICT: { retryable: false },
+  /** The server was not started by this installation, and is left alone. */
+  NOT_OURS: { retryable: false },
+  /** There is no such on-demand configuration. */
+  CONFIGURATION_UNKNOWN: { retryable: false },
+  /** An enabled on-demand configuration of this model exists already, or somebody changed it at the same time. */
+  CONFIGURATION_CONFLICT: { retryable: false },
+  /** The tracker does not answer. */
+  TRACKING_UNAVAILABLE: { retryable: true },
+  /** The tracker knows no such model. */
+  TRACKED_MODEL_UNKNOWN: { retryable: false },
 } as const;
 
 export type GatewayErrorCode = keyof typeof ERROR_CODES;

@@ -82,7 +82,7 @@ export async function exchange(
   let nextDueInMs =
     goesBack || rest.settle.length > 0 ? await dueAfter(session, request) : (dueIn ?? undefined);
   if (nextDueInMs !== undefined && nextDueInMs <= 0) {
-    await tx.query(sql.promote);
+    await tx.query(sql.promote, [null]);
     nextDueInMs = await dueAfter(session, request);
     seen = undefined;
   }

@@ -1,4 +1,5 @@
-import type { LedgerStats, ListRequest, Page, TaskRecord } from "@modelgate/core";
+import type { LaneStats, LedgerStats, ListRequest, Page, TaskRecord } from "@modelgate/core";
+import { firstRankOf } from "../rows/first-rank.ts";
 import { cursorOf, toListQuery } from "../rows/list-query.ts";
 import { isStorable } from "../rows/storable.ts";
 import { TASK_COLUMNS, toRecord } from "../rows/task-row.ts";
@@ -68,12 +69,26 @@ ORDER BY created_at DESC, id_by_age DESC LIMIT ${limit + 1}`;
   return { items, nextCursor: rows.length > limit && last !== undefined ? cursorOf(last) : undefined };
 }
 
+/** A part of a lane: how many wait, their bytes and their first rank; or, without a model, what is scheduled and runs. */
+type StatsRow = readonly [string | null, number, number, number | null];
+
 export async function readStats(pool: PostgresPool, sql: Statements): Promise<LedgerStats> {
-  const rows = await pool.query(sql.stats);
-  const counts = rows.find(([model]) => model === null);
-  const lanes = rows.flatMap(([model, waiting, waitingBytes]) => {
-    if (model === null) return [];
-    return [{ model: model as string, waiting: waiting as number, waitingBytes: waitingBytes as number }];
-  });
-  return { lanes, scheduled: (counts?.[1] as number) ?? 0, running: (counts?.[2] as number) ?? 0 };
+  const rows = (await pool.query(sql.stats)) as unknown as StatsRow[];
+  const lanes = new Map<string, LaneStats>();
+  const counts = { scheduled: 0, running: 0 };
+  for (const [model, first, second, rank] of rows) {
+    if (model === null) {
+      counts.scheduled = first;
+      counts.running = second;
+      continue;
+    }
+    const lane = lanes.get(model);
+    lanes.set(model, {
+      model,
+      waiting: first + (lane?.waiting ?? 0),
+      waitingBytes: second + (lane?.waitingBytes ?? 0),
+      ...firstRankOf(rank, lane?.firstRank),
+    });
+  }
+  return { lanes: [...lanes.values()], ...counts };
 }

@@ -33,13 +33,19 @@ export function renewHeld(
   items: readonly RenewRef[],
   leaseMs: number,
 ): Promise<SqlRow[]> {
+  // Of two that name one attempt, an update would take either.
+  const sent = new Set(items.filter((item) => item.sent).map(keyOf));
   const sorted = [...items].sort((a, b) => (a.id < b.id ? -1 : 1));
   return tx.query(sql.renew, [
     sorted.map(({ id }) => id),
     sorted.map(({ attempt }) => attempt),
-    sorted.map(({ sent }) => sent),
+    sorted.map((item) => sent.has(keyOf(item))),
     leaseMs,
   ]);
+}
+
+function keyOf({ id, attempt }: RenewRef): string {
+  return `${id}.${attempt}`;
 }
 
 /** What one call settles and renews, one item after another, by the state machine. */

@@ -162,7 +162,8 @@ WHERE holds.server = given.server AND holds.id = given.id AND holds.attempt = gi
   SELECT FROM ${schema}.live WHERE live.id = holds.id AND live.state IN (1, 2) AND live.server = holds.server OFFSET 0)`,
     promote: `
 WITH due AS MATERIALIZED (
-  SELECT ctid AS place FROM ${schema}.live WHERE ready = 0 AND not_before <= ${now} FOR UPDATE SKIP LOCKED
+  SELECT ctid AS place FROM ${schema}.live WHERE ready = 0 AND not_before <= ${now}
+  ORDER BY not_before LIMIT $1::integer FOR UPDATE SKIP LOCKED
 )
 UPDATE ${schema}.live SET ready = 1 FROM due WHERE live.ctid = due.place`,
     used: `
@@ -318,10 +319,16 @@ WITH over AS MATERIALIZED (SELECT place FROM unnest($1::text[]) AS given (id) ${
   gone AS (DELETE FROM ${schema}.ended USING over WHERE ended.ctid = over.place),
   payload AS (DELETE FROM ${schema}.payloads WHERE seq = ANY ($2::bigint[]))
 DELETE FROM ${schema}.results WHERE seq = ANY ($2::bigint[])`,
+    // Of what is due and not yet in its lane there is little: the next exchange or sweep brings it there.
     stats: `
-SELECT model, sum(waiting), sum(waiting_bytes) FROM ${schema}.lanes GROUP BY model HAVING sum(waiting) > 0
+SELECT model, waiting, waiting_bytes, (SELECT rank ${inLane} LIMIT 1) FROM (
+  SELECT model, background, sum(waiting) AS waiting, sum(waiting_bytes) AS waiting_bytes
+  FROM ${schema}.lanes GROUP BY model, background HAVING sum(waiting) > 0) AS lane
 UNION ALL
-SELECT NULL, count(*) FILTER (WHERE state = 1)::double precision, count(*) FILTER (WHERE state = 2)::double precision FROM ${schema}.live WHERE state IN (1, 2)`,
+SELECT model, 0, 0, min(rank) FROM ${schema}.live WHERE ready = 0 AND not_before <= ${now} GROUP BY model
+UNION ALL
+SELECT NULL, count(*) FILTER (WHERE state = 1)::double precision, count(*) FILTER (WHERE state = 2)::double precision, NULL
+FROM ${schema}.live WHERE state IN (1, 2)`,
     deadRows: `
 SELECT relname, n_dead_tup::double precision FROM pg_stat_user_tables
 WHERE schemaname = $1 AND relname IN ('live', 'lanes', 'runners')`,

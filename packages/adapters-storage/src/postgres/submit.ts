@@ -60,14 +60,14 @@ export async function submitCarefully(session: Session, tasks: readonly NewTask[
   const late = [...fresh.keys()].filter((id) => !inserted.has(id));
   for (const [id, task] of await readTasks(session, [...earlier, ...late])) known.set(id, task);
   await tx.commit();
-  return tasks.map((task): SubmitOutcome => {
+  return tasks.map((task, at): SubmitOutcome => {
     const nowMs = inserted.get(task.id);
     if (nowMs !== undefined && fresh.get(task.id) === task)
       return { outcome: "accepted", task: newRecord(task, nowMs) };
     const first = fresh.get(task.id);
-    const before =
-      known.get(task.id) ??
-      (first === undefined || nowMs === undefined ? undefined : newRecord(first, nowMs));
+    // One that comes later in the batch was not there yet.
+    const isKnown = first !== undefined && nowMs !== undefined && tasks.indexOf(first) < at;
+    const before = known.get(task.id) ?? (isKnown ? newRecord(first, nowMs) : undefined);
     if (before !== undefined) return asKnown(task, before);
     const key = keys.get(keyed.get(task) ?? "");
     const named = key === undefined ? undefined : (known.get(key.task) ?? ofBatch(key.task, fresh, inserted));

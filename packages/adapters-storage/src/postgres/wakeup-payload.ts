@@ -9,7 +9,9 @@ const FRAME_BYTES = 3;
 /** Of one hint; what does not fit is left to polling. */
 const MOST_PAYLOADS = 8;
 
-const LETTERS = { work: "w", ended: "e" } as const;
+const LETTERS: Readonly<Record<WakeupTopic, string>> = { work: "w", ended: "e", deployments: "d" };
+
+export const TOPICS: readonly WakeupTopic[] = Object.keys(LETTERS) as WakeupTopic[];
 
 /**
  * A topic's letter and its names as JSON, in ASCII alone, so that a database of any encoding takes it and a NUL and a
@@ -40,8 +42,8 @@ export function toPayloads(topic: WakeupTopic, names: readonly string[]): string
 
 /** What a payload tells; `undefined` for one that is not ours. */
 export function namesOf(payload: string): { topic: WakeupTopic; names: readonly string[] } | undefined {
-  const topic = payload.startsWith(LETTERS.work) ? "work" : "ended";
-  if (!payload.startsWith(LETTERS[topic])) return undefined;
+  const topic = TOPICS.find((each) => payload.startsWith(LETTERS[each]));
+  if (topic === undefined) return undefined;
   try {
     const names = JSON.parse(payload.slice(1)) as unknown;
     if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return undefined;

@@ -3,7 +3,7 @@ import type { OperationOptions, Wakeups, WakeupTopic } from "@modelgate/core";
 import { Calls, type PartOptions } from "./calls.ts";
 import { Listening } from "./listening.ts";
 import { type PostgresPool, statement } from "./pool.ts";
-import { namesOf, toPayloads } from "./wakeup-payload.ts";
+import { namesOf, TOPICS, toPayloads } from "./wakeup-payload.ts";
 
 type Listener = (names: readonly string[]) => void;
 
@@ -37,25 +37,36 @@ export class PostgresWakeups implements Wakeups {
   readonly #calls: Calls;
   readonly #channel: string;
   readonly #listening: Listening;
-  readonly #subscriptions: Record<WakeupTopic, Set<Subscription>> = { work: new Set(), ended: new Set() };
+  readonly #subscriptions: Record<WakeupTopic, Set<Subscription>> = {
+    work: new Set(),
+    ended: new Set(),
+    deployments: new Set(),
+  };
   readonly #outbox: Record<WakeupTopic, Outbox>;
 
   constructor(pool: PostgresPool, options: PostgresWakeupsOptions) {
     this.#pool = pool;
     this.#channel = `modelgate_${pool.options.schema}`;
-    this.#outbox = { work: this.#newOutbox("work"), ended: this.#newOutbox("ended") };
+    this.#outbox = {
+      work: this.#newOutbox("work"),
+      ended: this.#newOutbox("ended"),
+      deployments: this.#newOutbox("deployments"),
+    };
     this.#listening = new Listening(pool, {
       channel: this.#channel,
       heard: (payload) => this.#heard(payload),
-      // Who waits for work may have missed some.
-      resumed: () => this.#tell("work", []),
+      // Who waits for work, or follows deployments, may have missed some.
+      resumed: () => {
+        this.#tell("work", []);
+        this.#tell("deployments", []);
+      },
       probeMs: options.probeMs,
     });
     this.#calls = new Calls("wake-ups", {
       ...options,
       onClose: async () => {
         for (const subscriptions of Object.values(this.#subscriptions)) subscriptions.clear();
-        await Promise.all([this.#listening.close(), this.#outbox.work.idle(), this.#outbox.ended.idle()]);
+        await Promise.all([this.#listening.close(), ...TOPICS.map((topic) => this.#outbox[topic].idle())]);
         await options.onClose();
       },
     });

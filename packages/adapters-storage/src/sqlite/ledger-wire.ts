@@ -66,11 +66,11 @@ export function toWireSettlement(item: Settlement, bodies: BodyPack): WireSettle
   return { item: { ...item, result: undefined } as unknown as Settlement, result: resultJson(result), body };
 }
 
-export function toWireSweep({ limit, unserved, retention }: SweepRequest): SweepRequest {
-  if (retention === undefined) return { limit: finite(limit), unserved };
+export function toWireSweep({ limit, unserved, failing, retention }: SweepRequest): SweepRequest {
+  if (retention === undefined) return { limit: finite(limit), unserved, failing };
   const { payloadMs, resultMs, rowMs } = retention;
   const ages = { payloadMs: finite(payloadMs), resultMs: finite(resultMs), rowMs: finite(rowMs) };
-  return { limit: finite(limit), unserved, retention: ages };
+  return { limit: finite(limit), unserved, failing, retention: ages };
 }
 
 export function toOutcome(wire: WireOutcome): ExchangeOutcome {

@@ -44,7 +44,6 @@ onEachServer("a plan", (url) => {
       await client.query("VACUUM ANALYZE");
       const faults: string[] = [];
       for (const [name, { text }] of Object.entries(statementsOf("modelgate"))) {
-        if (name === "stats") continue;
         const count = Math.max(0, ...[...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number)));
         await client.query(`PREPARE tried AS ${text}`);
         const values = count === 0 ? "" : `(${Array.from({ length: count }, () => "NULL").join(", ")})`;

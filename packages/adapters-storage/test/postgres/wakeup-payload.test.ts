@@ -24,6 +24,12 @@ describe("the payloads of a hint", () => {
     expect(namesOf(payloads[0] ?? "")).toEqual({ topic: "work", names });
   });
 
+  it("tell their topic", () => {
+    for (const topic of ["work", "ended", "deployments"] as const) {
+      expect(toPayloads(topic, ["m"]).map(namesOf)).toEqual([{ topic, names: ["m"] }]);
+    }
+  });
+
   it("are shorter than the server's limit, and eight at most", () => {
     const ids = Array.from({ length: 20_000 }, (_, index) => `${index}`.padStart(36, "0"));
     const payloads = toPayloads("ended", ids);

@@ -102,13 +102,15 @@ onEachServer("wake-ups", (url) => {
     expect(new Set(heard)).toEqual(new Set(["ours"]));
   });
 
-  it("are heard again after the server ended the connection, and whoever waits for work is told at once", async () => {
+  it("are heard again after the server ended the connection, and whoever waits for work or deployments is told at once", async () => {
     const applicationName = unique("listener");
     const schema = newSchema(url);
     const publisher = openStore({ url, schema });
     const subscriber = openStore({ url, schema, applicationName });
     const hints: (readonly string[])[] = [];
     subscriber.wakeups.subscribe("work", (names) => hints.push(names));
+    const deployments: (readonly string[])[] = [];
+    subscriber.wakeups.subscribe("deployments", (names) => deployments.push(names));
     for (let round = 0; round < 3; round += 1) {
       await vi.waitFor(async () => {
         await publisher.wakeups.publish("work", [`round ${round}`]);
@@ -116,10 +118,11 @@ onEachServer("wake-ups", (url) => {
       }, SOON);
       await sleep(50);
       hints.length = 0;
+      deployments.length = 0;
       for (const pid of await connectionsOf(url, applicationName))
         await ask(url, "SELECT pg_terminate_backend($1)", [pid]);
       // Nobody publishes: this is the one that says that some may have been missed.
-      await vi.waitFor(() => expect(hints).toEqual([[]]), SOON);
+      await vi.waitFor(() => expect([hints, deployments]).toEqual([[[]], [[]]]), SOON);
     }
   });
 

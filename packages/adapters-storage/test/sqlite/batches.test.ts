@@ -27,7 +27,7 @@ describe("a batch", () => {
       ["accepted", "refused", "refused", "accepted"],
       ["accepted", "refused"],
     ]);
-    expect((await store.ledger.stats()).lanes).toEqual([{ model: "m", waiting: 3, waitingBytes: 15 }]);
+    expect((await store.ledger.stats()).lanes).toMatchObject([{ model: "m", waiting: 3, waitingBytes: 15 }]);
     expect((await store.records.get("k"))?.value).toBe(1);
 
     const { grants } = await store.ledger.exchange(exchangeOf(1, { want: [want("s")] }));

@@ -1,6 +1,7 @@
 import type {
   ExchangeReply,
   ExchangeRequest,
+  FailingLane,
   Ledger,
   NewTask,
   ServerWant,
@@ -276,6 +277,7 @@ export class RandomCalls {
 
   #sweep(): RandomCall {
     const unserved = this.#chance(0.2) ? [this.#pick(this.#models)] : [];
+    const failing = this.#chance(0.2) ? [this.#failing(), this.#failing()] : undefined;
     const retention = this.#chance(0.4)
       ? { payloadMs: 1000, resultMs: 20_000, rowMs: this.#pick([150_000, 1e9]) }
       : undefined;
@@ -285,6 +287,7 @@ export class RandomCalls {
         const { returned, ended, unreferencedKeys, more } = await ledger.sweep({
           limit: 1e6,
           unserved,
+          failing,
           retention,
         });
         return {
@@ -295,6 +298,16 @@ export class RandomCalls {
         };
       },
     };
+  }
+
+  #failing(): FailingLane {
+    const message = this.#pick([...TEXTS, "a\0b \ud800", "x".repeat(1024)]);
+    const error = {
+      code: this.#pick(["START_FAILED", "HOST_FULL"]),
+      message,
+      status: this.#pick([undefined, 500]),
+    };
+    return { model: this.#chance(0.1) ? "bad\0model" : this.#pick(this.#models), error };
   }
 
   #get(): RandomCall {

@@ -196,7 +196,7 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     says: "A task that is cancelled while it waits keeps its place in the lane.",
     ledgers: ["native"],
     breaks: ["ending-changed", "ran-after-cancel"],
-    patches: [{ file: "memory/ledger.ts", find: "lanes.remove(before.id)", replace: "void 0" }],
+    patches: [{ file: "memory/lane-index.ts", find: "this.remove(before.id)", replace: "void 0" }],
   },
   {
     name: "refusal-counts",

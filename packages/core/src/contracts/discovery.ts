@@ -1,4 +1,5 @@
 import type { Closable, OperationOptions } from "./common.ts";
+import type { Room } from "./deployer.ts";
 
 /**
  * - `starting`: known, not ready yet; gets no traffic.
@@ -22,6 +23,10 @@ export interface ModelServer {
   readonly instance?: string | undefined;
   /** Slots; absent when unknown. */
   readonly limit?: number | undefined;
+  /** Its share of the work among the servers of a model, beside 1 for one that does not say. Above 0. */
+  readonly weight?: number | undefined;
+  /** What it takes of its host, as far as it is limited. */
+  readonly room?: Partial<Room> | undefined;
   /** What else is known, for people. */
   readonly details?: Readonly<Record<string, string>> | undefined;
 }

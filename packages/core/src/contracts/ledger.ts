@@ -233,10 +233,21 @@ export interface SweepRequest {
   readonly limit: number;
   /** Lanes that had no server for longer than allowed: their waiting tasks fail with `NO_SERVER`. */
   readonly unserved: readonly string[];
+  /**
+   * Lanes whose server could not be started: their waiting tasks fail with this error, also in a lane that is
+   * `unserved` too. A lane is named once.
+   */
+  readonly failing?: readonly FailingLane[] | undefined;
   /** Ages after the ending, in milliseconds. Absent means kept. */
   readonly retention?:
     | { readonly payloadMs: number; readonly resultMs: number; readonly rowMs: number }
     | undefined;
+}
+
+/** A lane that nobody can serve, and why. */
+export interface FailingLane {
+  readonly model: string;
+  readonly error: TaskError;
 }
 
 export interface SweepReply {
@@ -256,6 +267,8 @@ export interface LaneStats {
   readonly waiting: number;
   /** Bytes of their payloads. */
   readonly waitingBytes: number;
+  /** The lowest rank of those whose back-off is over, background or not; absent when all are delayed. */
+  readonly firstRank?: number | undefined;
 }
 
 export interface LedgerStats {
@@ -323,7 +336,7 @@ export interface Ledger extends Closable {
    * processes may call it at any time.
    */
   sweep(request: SweepRequest, options?: OperationOptions): Promise<SweepReply>;
-  /** Cheap: never a scan over all rows. */
+  /** Cheap: never a scan over all rows; what it costs grows with the lanes in which something waits. */
   stats(options?: OperationOptions): Promise<LedgerStats>;
 }
 

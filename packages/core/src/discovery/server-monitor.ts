@@ -3,7 +3,7 @@ import type { OperationOptions } from "../contracts/common.ts";
 import type { ModelServer } from "../contracts/discovery.ts";
 import type { ProbeReport } from "../contracts/server-protocol.ts";
 import { afterProbe, NEVER_PROBED, type ProbePace, type ProbeState, probeDelayMs } from "./probe-state.ts";
-import type { ServerEntry } from "./static-servers.ts";
+import type { ServerEntry } from "./server-entry.ts";
 
 /** Finds out whether a server is ready for work. */
 export type ServerProbe = (server: ModelServer, options?: OperationOptions) => Promise<ProbeReport>;
@@ -37,6 +37,7 @@ export class ServerMonitor {
   constructor(entry: ServerEntry, context: MonitorContext) {
     this.#entry = entry;
     this.#context = context;
+    this.#reason = entry.suspended;
     this.#server = this.#describe();
   }
 
@@ -44,20 +45,26 @@ export class ServerMonitor {
     return this.#server;
   }
 
+  get isSuspended(): boolean {
+    return this.#entry.suspended !== undefined;
+  }
+
   /** Whether `entry` is the same process, perhaps described anew. */
   isAt(entry: ServerEntry): boolean {
-    return entry.url === this.#entry.url && entry.protocol === this.#entry.protocol;
+    const { url, protocol, instance } = this.#entry;
+    return entry.url === url && entry.protocol === protocol && entry.instance === instance;
   }
 
   /** Takes a new description of the same process; what is known of its state stays. */
   update(entry: ServerEntry): void {
     this.#entry = entry;
+    if (this.isSuspended) this.#suspend();
     this.#tellChange();
   }
 
   /** Probes now; resolves when a probe that began after this call has been judged. */
   probe(): Promise<void> {
-    if (this.#stopped.signal.aborted) return Promise.resolve();
+    if (this.#isStill()) return Promise.resolve();
     if (this.#current === undefined) return this.#begin();
     if (!this.#hasBegun) return this.#current;
     this.#next ??= this.#current.then(() => {
@@ -77,21 +84,32 @@ export class ServerMonitor {
     this.#cancelTimer();
     this.#hasBegun = false;
     const turn = this.#context.inTurn(async () => {
-      if (this.#stopped.signal.aborted) return;
+      if (this.#isStill()) return;
       this.#hasBegun = true;
       this.#judge(await this.#probeInTime());
     }, this.#known.state === "ready");
     this.#current = turn.then(() => {
       this.#current = undefined;
-      if (this.#stopped.signal.aborted || this.#next !== undefined) return;
+      if (this.#isStill() || this.#next !== undefined) return;
       const delayMs = probeDelayMs(this.#known, this.#context.pace);
       this.#cancelTimer = this.#context.clock.after(delayMs, () => void this.probe());
     });
     return this.#current;
   }
 
+  #isStill(): boolean {
+    return this.#stopped.signal.aborted || this.isSuspended;
+  }
+
+  /** One that was ready has to show it again afterwards. */
+  #suspend(): void {
+    this.#cancelTimer();
+    if (this.#known.state === "ready") this.#known = { state: "unhealthy", failures: 0 };
+    this.#reason = this.#entry.suspended;
+  }
+
   #judge(report: ProbeReport): void {
-    if (this.#stopped.signal.aborted) return;
+    if (this.#isStill()) return;
     this.#known = afterProbe(this.#known, report.ready);
     if (report.ready) this.#instance = report.instance;
     this.#reason = this.#known.state === "ready" ? undefined : report.reason;
@@ -138,16 +156,21 @@ export class ServerMonitor {
   }
 
   #describe(): ModelServer {
-    const { id, url, models, protocol, limit } = this.#entry;
+    const { id, url, models, protocol, limit, weight, room } = this.#entry;
+    const instance = this.#entry.instance ?? this.#instance;
+    const reason = this.#reason === undefined ? {} : { reason: this.#reason };
+    const details = { ...this.#entry.details, ...reason };
     return {
       id,
       url,
       models,
       protocol,
       state: this.#known.state,
-      ...(this.#instance === undefined ? {} : { instance: this.#instance }),
+      ...(instance === undefined ? {} : { instance }),
       ...(limit === undefined ? {} : { limit }),
-      ...(this.#reason === undefined ? {} : { details: { reason: this.#reason } }),
+      ...(weight === undefined ? {} : { weight }),
+      ...(room === undefined ? {} : { room }),
+      ...(Object.keys(details).length === 0 ? {} : { details }),
     };
   }
 }

@@ -1,4 +1,5 @@
-import { GatewayError } from "../errors.ts";
+import { invalid } from "./probe-settings.ts";
+import type { ServerEntry } from "./server-entry.ts";
 
 /** A server that somebody else runs, at an address that does not change. */
 export interface StaticServer {
@@ -17,15 +18,6 @@ export interface StaticServer {
    * process that is given the same address derives alike. Host names are not resolved.
    */
   readonly id?: string | undefined;
-}
-
-/** A server as configured, checked and normalised. */
-export interface ServerEntry {
-  readonly id: string;
-  readonly url: string;
-  readonly models: readonly string[];
-  readonly protocol: string;
-  readonly limit: number | undefined;
 }
 
 const KEYS = new Set(["url", "name", "models", "limit", "protocol", "id"]);
@@ -56,10 +48,6 @@ export function parseStaticServers(
     if (!isProtocol(protocol)) throw invalid(`${at}.protocol`, "is not the name of a protocol that is there");
     return { id, url, models: parseModels(at, server), protocol, limit: parseLimit(at, server.limit) };
   });
-}
-
-export function invalid(field: string, problem: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${problem}`, { details: { field } });
 }
 
 function parseAddress(field: string, value: unknown): { url: string; address: string } {

@@ -117,6 +117,21 @@ export class LaneIndex {
     }
   }
 
+  /** The lowest rank of what is ready for a model, background or not. */
+  firstRank(model: string): number | undefined {
+    const ranks = [false, true].flatMap((background) => {
+      return this.#lanes.get(laneKey(model, background))?.peek()?.rank ?? [];
+    });
+    return ranks.length === 0 ? undefined : Math.min(...ranks);
+  }
+
+  /** Follows a change of a task. */
+  follow(before: TaskRecord | undefined, after: TaskRecord | undefined): void {
+    if (after?.state !== "pending") {
+      if (before?.state === "pending") this.remove(before.id);
+    } else if (before?.state !== "pending" || before.rank !== after.rank) this.add(after);
+  }
+
   /** Cursors for one plan. What they read and the plan did not take is put back by `settle`. */
   open(): { readonly lanes: OpenLanes; settle(): void } {
     const read: Entry[] = [];

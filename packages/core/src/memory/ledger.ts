@@ -1,7 +1,6 @@
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { Ledger, LedgerCapabilities } from "../contracts/ledger.ts";
-import type { TaskRecord } from "../contracts/task.ts";
 import { openness } from "../openness.ts";
 import { planGrants, type ServerRoom } from "../scheduler/plan-grants.ts";
 import { LaneIndex } from "./lane-index.ts";
@@ -21,7 +20,7 @@ export interface MemoryLedgerOptions {
 export function memoryLedger(options: MemoryLedgerOptions = {}): Ledger {
   const { clock = systemClock, random = Math.random } = options;
   const lanes = new LaneIndex();
-  const table = new TaskTable(clock, random, (before, after) => follow(lanes, before, after));
+  const table = new TaskTable(clock, random, (before, after) => lanes.follow(before, after));
   const capabilities: LedgerCapabilities = { shared: false, durable: false, order: "exact", inOrder: true };
   const guard = openness("memory ledger");
 
@@ -53,14 +52,10 @@ export function memoryLedger(options: MemoryLedgerOptions = {}): Ledger {
     list: guard.wrap(async (request = {}) => table.rows.list(request)),
     amend: guard.wrap(async (batch) => table.amend(batch)),
     sweep: guard.wrap(async (request) => table.sweep(request)),
-    stats: guard.wrap(async () => table.rows.stats()),
+    stats: guard.wrap(async () => {
+      lanes.promote(clock.now());
+      return table.rows.stats(lanes);
+    }),
     close: guard.close,
   };
-}
-
-function follow(lanes: LaneIndex, before: TaskRecord | undefined, after: TaskRecord | undefined): void {
-  const waits = after?.state === "pending";
-  if (!waits) {
-    if (before?.state === "pending") lanes.remove(before.id);
-  } else if (before?.state !== "pending" || before.rank !== after.rank) lanes.add(after);
 }

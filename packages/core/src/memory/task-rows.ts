@@ -10,6 +10,7 @@ import type {
 import type { BodyRef, ResultRef, TaskRecord } from "../contracts/task.ts";
 import { GatewayError } from "../errors.ts";
 import { isTerminal } from "../tasks/task-state.ts";
+import type { LaneIndex } from "./lane-index.ts";
 
 /** A task and the bytes that the ledger keeps for it, apart from each other so that a listing carries none. */
 export interface Row {
@@ -134,9 +135,13 @@ export class TaskRows {
     return { items };
   }
 
-  stats(): LedgerStats {
+  /** @param index of what waits, which follows these rows. */
+  stats(index: Pick<LaneIndex, "firstRank">): LedgerStats {
     const lanes: LaneStats[] = [];
-    for (const [model, lane] of this.#lanes) if (lane.waiting > 0) lanes.push({ model, ...lane });
+    for (const [model, lane] of this.#lanes) {
+      const firstRank = index.firstRank(model);
+      lanes.push(firstRank === undefined ? { model, ...lane } : { model, ...lane, firstRank });
+    }
     return { lanes, ...this.#counts };
   }
 

@@ -4,6 +4,7 @@ import type { Settlement } from "../contracts/ledger.ts";
 import type { TaskRecord } from "../contracts/task.ts";
 import type { Claim, ClaimOutcome, ClaimRequest, TaskStore } from "../contracts/task-store.ts";
 import { openness } from "../openness.ts";
+import { LaneIndex } from "./lane-index.ts";
 import { TaskTable } from "./task-table.ts";
 
 export interface MemoryTaskStoreOptions {
@@ -17,7 +18,10 @@ export interface MemoryTaskStoreOptions {
 export function memoryTaskStore(options: MemoryTaskStoreOptions = {}): TaskStore {
   const { clock = systemClock, random = Math.random } = options;
   const returned = new Set<string>();
+  // For the first rank of each lane alone: what is granted is up to whoever claims.
+  const lanes = new LaneIndex();
   const table = new TaskTable(clock, random, (before, after) => {
+    lanes.follow(before, after);
     if (after?.state === "pending" && before !== undefined && before.state !== "pending")
       returned.add(after.id);
   });
@@ -52,7 +56,10 @@ export function memoryTaskStore(options: MemoryTaskStoreOptions = {}): TaskStore
     list: guard.wrap(async (request = {}) => table.rows.list(request)),
     amend: guard.wrap(async (batch) => table.amend(batch)),
     sweep: guard.wrap(async (request) => table.sweep(request)),
-    stats: guard.wrap(async () => table.rows.stats()),
+    stats: guard.wrap(async () => {
+      lanes.promote(clock.now());
+      return table.rows.stats(lanes);
+    }),
     close: guard.close,
   };
 }

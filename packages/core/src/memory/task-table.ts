@@ -10,10 +10,10 @@ import type {
   SweepReply,
   SweepRequest,
 } from "../contracts/ledger.ts";
-import type { TaskRecord } from "../contracts/task.ts";
+import type { TaskError, TaskRecord } from "../contracts/task.ts";
 import { rankOf } from "../scheduler/rank.ts";
 import { holderOf, type LoggedGrant } from "../tasks/begin-sequence.ts";
-import { NO_SERVER, WAITED_TOO_LONG } from "../tasks/ledger-endings.ts";
+import { laneEndings, WAITED_TOO_LONG } from "../tasks/ledger-endings.ts";
 import * as state from "../tasks/task-state.ts";
 import { idempotencyMismatch, idTaken, refusalOf } from "../tasks/validate-task.ts";
 import { IdempotencyKeys } from "./idempotency-keys.ts";
@@ -180,7 +180,7 @@ export class TaskTable {
 
   sweep(request: SweepRequest): SweepReply {
     const nowMs = this.#clock.now();
-    const unserved = new Set(request.unserved);
+    const endings = laneEndings(request);
     const changed: TaskRecord[] = [];
     const unreferencedKeys: string[] = [];
     let room = request.limit;
@@ -194,7 +194,7 @@ export class TaskTable {
     }
     for (const id of room > 0 ? [...this.rows.waiting] : []) {
       const row = this.rows.get(id);
-      const error = row === undefined ? undefined : waitedTooLong(row.task, unserved, nowMs);
+      const error = row === undefined ? undefined : endingOf(row.task, endings, nowMs);
       if (row === undefined || error === undefined) continue;
       if (room-- <= 0) break;
       this.rows.update(row, state.endByLedger(row.task, "failed", error, nowMs));
@@ -317,7 +317,11 @@ function outcomeOf(transition: state.Transition, row: Row): ExchangeOutcome {
   return { outcome: "stale", attempt: row.task.attempt, state: row.task.state };
 }
 
-function waitedTooLong(task: TaskRecord, unserved: ReadonlySet<string>, nowMs: number): TaskRecord["error"] {
-  if (task.deadlineAtMs <= nowMs) return WAITED_TOO_LONG;
-  return unserved.has(task.model) ? NO_SERVER : undefined;
+/** Why a waiting task ends now, if it does. */
+function endingOf(
+  task: TaskRecord,
+  endings: ReadonlyMap<string, TaskError>,
+  nowMs: number,
+): TaskError | undefined {
+  return task.deadlineAtMs <= nowMs ? WAITED_TOO_LONG : endings.get(task.model);
 }

@@ -15,7 +15,7 @@ export interface MemoryWakeupsOptions {
 }
 
 export function memoryWakeupsHub(): MemoryWakeupsHub {
-  return { listeners: { work: new Set(), ended: new Set() } };
+  return { listeners: { work: new Set(), ended: new Set(), deployments: new Set() } };
 }
 
 /** Hints within one process. */

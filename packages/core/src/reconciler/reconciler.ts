@@ -1,6 +1,6 @@
 import { type Checkpoint, noCheckpoint } from "../checkpoint.ts";
 import type { Clock } from "../contracts/clock.ts";
-import type { Ledger, SweepReply, SweepRequest } from "../contracts/ledger.ts";
+import type { FailingLane, Ledger, SweepReply, SweepRequest } from "../contracts/ledger.ts";
 import type { ObjectStore } from "../contracts/object-store.ts";
 import type { TaskRecord } from "../contracts/task.ts";
 import { withinTime } from "../tasks/time-limit.ts";
@@ -19,6 +19,8 @@ export interface ReconcilerOptions {
   readonly retention?: SweepRequest["retention"];
   /** Whether a server of the model is known now. */
   readonly hasServer: (model: string) => boolean;
+  /** Lanes whose server could not be started now; asked for each sweep. None by default. */
+  readonly failing?: (() => readonly FailingLane[]) | undefined;
   /** In [0, 1). */
   readonly random?: (() => number) | undefined;
   /** Tasks that a sweep ended. */
@@ -134,9 +136,9 @@ class IntervalReconciler implements Reconciler {
   }
 
   async #sweep(): Promise<SweepReply | undefined> {
-    const { clock, ledger, limit = 500, retention } = this.#options;
+    const { clock, ledger, limit = 500, retention, failing } = this.#options;
     try {
-      const request = { limit, unserved: this.#unserved.overdue(), retention };
+      const request = { limit, unserved: this.#unserved.overdue(), failing: failing?.(), retention };
       return await this.#checkpoint(
         "reconciler.sweep",
         withinTime(clock, STORE_TIMEOUT_MS, (signal) => ledger.sweep(request, { signal })),

@@ -22,6 +22,8 @@ export interface ServerDirectoryOptions {
   readonly modelMemoryMs: number;
   /** Protocols that can be spoken; servers of others are known and never called. */
   readonly speaks: (protocol: string) => boolean;
+  /** Whether a server gets nothing new for now, whatever its state. */
+  readonly isWithheld?: ((id: string) => boolean) | undefined;
   /** Something changed that may let work begin. */
   readonly onChange: (server: ModelServer, state: ModelServer["state"] | "removed") => void;
 }
@@ -113,10 +115,11 @@ export class ServerDirectory {
     const wants: ServerWant[] = [];
     for (const { server, health, slots, inFlight } of this.#servers.values()) {
       if (!this.#speaks(server) || server.state !== "ready" || health.isPaused(nowMs)) continue;
+      if (this.#options.isWithheld?.(server.id) === true) continue;
       const max = Math.max(0, slots.value - inFlight);
       const background = !health.isBackgroundPaused(nowMs);
       if (max === 0 && !background) continue;
-      const { id, instance, models } = server;
+      const { id, instance, models, weight = 1 } = server;
       wants.push({
         server: id,
         instance,
@@ -124,7 +127,7 @@ export class ServerDirectory {
         limit: slots.value,
         max,
         background,
-        cost: slots.latencyMs,
+        cost: slots.latencyMs / weight,
       });
     }
     return wants;

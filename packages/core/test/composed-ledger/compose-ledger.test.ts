@@ -82,7 +82,7 @@ describe("the steps", () => {
     await clock.advance(5);
     await ledger.sweep(sweep);
     expect(await queue.stats()).toEqual({ waiting: 1, delivered: 0 });
-    expect((await ledger.stats()).lanes).toEqual([{ model: "m", waiting: 1, waitingBytes: 2 }]);
+    expect((await ledger.stats()).lanes).toMatchObject([{ model: "m", waiting: 1, waitingBytes: 2 }]);
   });
 });
 

@@ -63,6 +63,7 @@ export class SameCalls {
     else if (roll < 0.83) await this.#amend();
     else if (roll < 0.9) await this.#sweep();
     else if (roll < 0.91) await this.#loseQueue();
+    else if (roll < 0.94) await this.#stats();
     else await this.#pair.clock.advance(this.#pick([1, 50, 400, 3000, 11_000]));
   }
 
@@ -223,13 +224,15 @@ export class SameCalls {
 
   async #sweep(): Promise<boolean> {
     const unserved = this.#pair.random() < 0.1 ? ["e"] : [];
+    const error = { code: "START_FAILED", message: "It could not be started.\0" };
+    const failing = this.#pair.random() < 0.1 ? [{ model: this.#pick(["d", "e"]), error }] : undefined;
     const limit = this.#pair.random() < 0.2 ? 3 : 500;
     const retention = { payloadMs: 30_000, resultMs: 40_000, rowMs: 60_000 };
     let hasMore = false;
     await this.#both(
       "sweep",
       async (ledger) => {
-        const swept = await ledger.sweep({ limit, unserved, retention });
+        const swept = await ledger.sweep({ limit, unserved, failing, retention });
         if (ledger === this.#pair.composed) hasMore = swept.more;
         return swept;
       },
@@ -237,6 +240,14 @@ export class SameCalls {
       ({ more: _, ...rest }) => rest,
     );
     return hasMore;
+  }
+
+  async #stats(): Promise<void> {
+    await this.#both(
+      "stats",
+      (ledger) => ledger.stats(),
+      (stats) => stats,
+    );
   }
 
   async #loseQueue(): Promise<void> {

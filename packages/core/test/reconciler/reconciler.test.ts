@@ -118,6 +118,31 @@ describe("the rounds", () => {
   });
 });
 
+describe("lanes whose server could not be started", () => {
+  it("are asked for before each sweep, and handed on", async () => {
+    const lanes = ["a", "b", "c"].map((model) => {
+      return { model, error: { code: "START_FAILED", message: `${model} did not start.` } };
+    });
+    let asked = 0;
+    const { sweeps, replies, reconciler } = open({ failing: () => lanes.slice(0, asked++) });
+    replies.push({ more: true }, { more: true });
+    await reconciler.runOnce();
+    expect(sweeps.map(({ failing }) => failing)).toEqual([[], lanes.slice(0, 1), lanes.slice(0, 2)]);
+  });
+
+  it("may be unknown for once", async () => {
+    const { sweeps, told, reconciler } = open({
+      failing: () => {
+        if (told.length === 0) throw new Error("nobody knows");
+        return [];
+      },
+    });
+    await reconciler.runOnce();
+    await reconciler.runOnce();
+    expect([told, sweeps.length]).toEqual([["sweep: nobody knows"], 1]);
+  });
+});
+
 describe("failures", () => {
   it("are reported, and the next round tries again", async () => {
     const { clock, replies, sweeps, told, state, reconciler } = open();

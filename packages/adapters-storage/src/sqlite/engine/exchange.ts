@@ -14,6 +14,7 @@ import { TASK_COLUMNS } from "../../rows/task-row.ts";
 import type { WireExchange, WireExchanged, WireGrant, WireHold } from "../wire.ts";
 import { openLaneCursor } from "./lane-cursor.ts";
 import { openGroups } from "./model-lists.ts";
+import { promote } from "./promote.ts";
 import { openSequence, saveSequence } from "./runner-table.ts";
 import type { Session } from "./session.ts";
 import { renewAll, settleAll } from "./settle.ts";
@@ -33,9 +34,7 @@ const IN_SLOTS = "state = 1 AND holder IS NOT NULL AND recovering = 0 AND backgr
 const USED = `SELECT count(*) FROM tasks WHERE ${IN_SLOTS} AND server = ?`;
 const ALL_USED = `SELECT server, count(*) FROM tasks WHERE ${IN_SLOTS} GROUP BY server`;
 const HELD_BY = `SELECT ${TASK_COLUMNS} FROM tasks WHERE holder IS NOT NULL AND holder = ? ORDER BY lease_at, seq`;
-const PROMOTE = "UPDATE tasks SET ready = 1 WHERE ready = 0 AND not_before <= ? RETURNING model, background";
 const HOLDS = "SELECT server, id, attempt, instance FROM holds";
-const NEXT_DUE = "SELECT min(not_before) FROM tasks WHERE ready = 0";
 
 /** What `GRANT` gives back. */
 type GrantedRow = readonly [
@@ -134,17 +133,6 @@ function recoverSome(
       const after = rowOf(session, changed.id);
       return after === undefined ? [] : [toGrant(session, "recover", after, payloadOf(session, after))];
     });
-}
-
-/** Moves what has waited out its back-off to its lane; tells when the next one is due. */
-function promote({ db, nowMs, lanes }: Session): number | undefined {
-  const dueAtMs = db.sql(NEXT_DUE).get([])?.[0] as number | null | undefined;
-  if (dueAtMs === null || dueAtMs === undefined) return undefined;
-  if (dueAtMs > nowMs) return dueAtMs - nowMs;
-  for (const [model, background] of db.sql(PROMOTE).all([nowMs]))
-    lanes.change(model as string, background as 0 | 1, 0, 0);
-  const nextAtMs = db.sql(NEXT_DUE).get([])?.[0] as number | null | undefined;
-  return nextAtMs === null || nextAtMs === undefined ? undefined : nextAtMs - nowMs;
 }
 
 function grantNew(

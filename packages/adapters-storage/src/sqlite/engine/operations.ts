@@ -41,12 +41,15 @@ export function write(session: Session, call: Operation): unknown {
 }
 
 /** Runs one call outside of a transaction, on what is committed. */
-export function read({ db, bytesOut }: Pick<Session, "db" | "bytesOut">, call: Operation): unknown {
+export function read(
+  { db, nowMs, bytesOut }: Pick<Session, "db" | "nowMs" | "bytesOut">,
+  call: Operation,
+): unknown {
   switch (call.op) {
     case "get":
       return getTasks(db, bytesOut, call.ids, call.bodies);
     case "stats":
-      return readStats(db);
+      return readStats(db, nowMs);
     case "record-get":
       return getRecord(db, call.key);
     case "record-list":

@@ -1,4 +1,5 @@
-import { type LedgerStats, TASK_STATES } from "@modelgate/core";
+import { type LaneStats, type LedgerStats, TASK_STATES } from "@modelgate/core";
+import { firstRankOf } from "../../rows/first-rank.ts";
 import type { ListQuery } from "../../rows/list-query.ts";
 import type { SqlRow, SqlValue } from "../../rows/task-row.ts";
 import { TASK_COLUMNS } from "../../rows/task-row.ts";
@@ -31,13 +32,18 @@ export function getTasks(
   });
 }
 
-export function readStats(db: Database): LedgerStats {
-  const lanes = db
-    .sql("SELECT model, sum(waiting), sum(waiting_bytes) FROM lanes GROUP BY model HAVING sum(waiting) > 0")
-    .all([])
-    .map(([model, waiting, waitingBytes]) => {
-      return { model: model as string, waiting: waiting as number, waitingBytes: waitingBytes as number };
-    });
+const LANES = `
+SELECT model, sum(waiting), sum(waiting_bytes), min(head_rank) FROM lanes GROUP BY model HAVING sum(waiting) > 0`;
+// What is due and not yet in its lane, to which the next exchange or sweep brings it: little.
+const DUE = "SELECT model, min(rank) FROM tasks WHERE ready = 0 AND not_before <= ? GROUP BY model";
+
+export function readStats(db: Database, nowMs: number): LedgerStats {
+  // Before the lanes: what another process brings there meanwhile is met twice rather than not at all.
+  const due = new Map(db.sql(DUE).all([nowMs]) as unknown as [string, number][]);
+  const rows = db.sql(LANES).all([]) as unknown as [string, number, number, number | null][];
+  const lanes = rows.map(([model, waiting, waitingBytes, headRank]): LaneStats => {
+    return { model, waiting, waitingBytes, ...firstRankOf(headRank, due.get(model)) };
+  });
   const counts = { scheduled: 0, running: 0 };
   // Held tasks and those to recover, which are few: both have an index of their own.
   for (const held of ["holder IS NOT NULL", "holder IS NULL AND state IN (1, 2)"]) {

@@ -55,8 +55,12 @@ export class Store {
     return { db, lock };
   }
 
+  #now(): number {
+    return this.#frozen?.nowMs ?? Date.now();
+  }
+
   #session(db: Database, bytesOut: BodyPack, isCareful: boolean): Session {
-    const nowMs = this.#frozen?.nowMs ?? Date.now();
+    const nowMs = this.#now();
     const dice = this.#frozen?.random;
     const random = dice === undefined ? Math.random : (): number => dice;
     const { processId } = this.#options;
@@ -102,7 +106,9 @@ export class Store {
         answers.set(
           call.n,
           this.#answer(call, () =>
-            call.op === "open" ? this.#opened() : read({ db: this.#open().db, bytesOut }, call),
+            call.op === "open"
+              ? this.#opened()
+              : read({ db: this.#open().db, nowMs: this.#now(), bytesOut }, call),
           ),
         );
     }

@@ -1,9 +1,10 @@
 import type { SweepRequest, TaskRecord } from "@modelgate/core";
-import { endByLedger, expire, NO_SERVER, WAITED_TOO_LONG } from "@modelgate/core/adapter";
+import { endByLedger, expire, laneEndings, WAITED_TOO_LONG } from "@modelgate/core/adapter";
 import type { SqlRow } from "../../rows/task-row.ts";
 import { TASK_COLUMNS } from "../../rows/task-row.ts";
 import { forgetKeys } from "./idempotency.ts";
 import { deadHolders, forgetProcess } from "./processes.ts";
+import { promote } from "./promote.ts";
 import { forget } from "./retention.ts";
 import type { Session } from "./session.ts";
 import { rowOf, type StoredTask, toStored, update } from "./task-table.ts";
@@ -21,9 +22,9 @@ const EXPIRED = `
 SELECT ${TASK_COLUMNS} FROM tasks WHERE holder IS NOT NULL AND lease_at <= ? ORDER BY lease_at LIMIT ?`;
 const HELD_BY = `SELECT ${TASK_COLUMNS} FROM tasks WHERE holder IS NOT NULL AND holder = ? ORDER BY lease_at LIMIT ?`;
 const OVERDUE = `SELECT ${TASK_COLUMNS} FROM tasks WHERE state = 0 AND deadline_at <= ? ORDER BY deadline_at LIMIT ?`;
-const UNSERVED_READY = `
+const IN_LANE = `
 SELECT ${TASK_COLUMNS} FROM tasks WHERE ready = 1 AND model = ? AND background = ? ORDER BY rank, id LIMIT ?`;
-const UNSERVED_DELAYED = `SELECT ${TASK_COLUMNS} FROM tasks WHERE ready = 0 AND model = ? LIMIT ?`;
+const IN_LANE_DELAYED = `SELECT ${TASK_COLUMNS} FROM tasks WHERE ready = 0 AND model = ? LIMIT ?`;
 
 /** Takes back what leases have left, ends what waited too long, forgets what retention names; oldest first. */
 export function sweep(session: Session, request: SweepRequest): WireSwept {
@@ -44,11 +45,13 @@ export function sweep(session: Session, request: SweepRequest): WireSwept {
   }
   change(db.sql(EXPIRED).all([nowMs, room]), expired);
   change(db.sql(OVERDUE).all([nowMs, room]), (task) => endByLedger(task, "failed", WAITED_TOO_LONG, nowMs));
-  const unserved = (task: TaskRecord): TaskRecord => endByLedger(task, "failed", NO_SERVER, nowMs);
-  for (const model of new Set(request.unserved)) {
-    for (const background of [0, 1]) change(db.sql(UNSERVED_READY).all([model, background, room]), unserved);
-    change(db.sql(UNSERVED_DELAYED).all([model, room]), unserved);
+  for (const [model, error] of laneEndings(request)) {
+    const ended = (task: TaskRecord): TaskRecord => endByLedger(task, "failed", error, nowMs);
+    for (const background of [0, 1]) change(db.sql(IN_LANE).all([model, background, room]), ended);
+    change(db.sql(IN_LANE_DELAYED).all([model, room]), ended);
   }
+  // Runners that know of no server exchange nothing, and nobody else does it.
+  promote(session, request.limit);
   const unreferencedKeys: string[] = [];
   const before = room;
   forgetKeys(session);

@@ -11,7 +11,7 @@ import {
   succeeded,
   wantOf,
 } from "../support/builders.ts";
-import { elapse } from "../support/checks.ts";
+import { accepted, elapse, read } from "../support/checks.ts";
 import { KitRunner } from "../support/kit-runner.ts";
 import { type LedgerTest, pairOf, sweepAll } from "./fixture.ts";
 
@@ -26,7 +26,13 @@ function statsOf(scheduled: number, running: number, ...lanes: Lane[]): LedgerSt
 }
 
 function byModel({ lanes, scheduled, running }: LedgerStats): LedgerStats {
-  return { lanes: [...lanes].sort((a, b) => (a.model < b.model ? -1 : 1)), scheduled, running };
+  const counts = lanes.map(({ model, waiting, waitingBytes }) => ({ model, waiting, waitingBytes }));
+  return { lanes: counts.sort((a, b) => (a.model < b.model ? -1 : 1)), scheduled, running };
+}
+
+/** The first ranks of the lanes in which something waits. */
+function firstRanks({ lanes }: LedgerStats): Record<string, number | undefined> {
+  return Object.fromEntries(lanes.map(({ model, firstRank }) => [model, firstRank]));
 }
 
 export const counting: readonly LedgerTest[] = [
@@ -69,6 +75,55 @@ export const counting: readonly LedgerTest[] = [
       await elapse(fixture, SHORT_MS);
       await sweepAll(other, { unserved: ["x"] });
       await check("a sweep", statsOf(0, 0, ["m", 1, 2]));
+    },
+  },
+  {
+    name: "a lane tells the lowest rank of what could be granted next, and none while all of it is delayed",
+    async run(fixture) {
+      const [ledger, other] = await pairOf(fixture);
+      const runner = new KitRunner(ledger);
+      const check = async (what: string, expected: Record<string, number | undefined>): Promise<void> => {
+        for (const client of [ledger, other])
+          assert.deepEqual(firstRanks(await client.stats()), expected, `after ${what}`);
+      };
+      const [a, b, c, d] = accepted(
+        await ledger.submit([
+          newTask("a"),
+          newTask("b", { priority: 9 }),
+          newTraining("c", { priority: 10 }),
+          newTask("d", { model: "n" }),
+        ]),
+      ).map(({ rank }) => rank);
+      await check("a submit", { m: c, n: d });
+      const [amended] = await ledger.amend([
+        { kind: "reprioritise", id: "a", priority: 10, boostMs: 4_000_000 },
+      ]);
+      assert.notEqual(amended?.task?.rank, a);
+      await check("a better priority", { m: amended?.task?.rank, n: d });
+      await ledger.amend([{ kind: "cancel", id: "a" }]);
+      await check("a cancel", { m: c, n: d });
+      await runner.grant(wantOf("s", { max: 0 }));
+      await check("a grant of background work", { m: b, n: d });
+      const grant = await runner.grant(wantOf("s", { max: 1 }));
+      await check("a grant", { n: d });
+      await runner.settle(returned(grant, { delayMs: LONG_MS }));
+      await check("a hand-back with a delay", { m: undefined, n: d });
+      const [later] = accepted(await ledger.submit([newTask("later", { priority: 0 })]));
+      await check("another submit", { m: later?.rank, n: d });
+
+      await ledger.amend([{ kind: "cancel", id: "b" }]);
+      const slow = await runner.grant(wantOf("t", { max: 1, models: ["n"] }));
+      await runner.settle(returned(slow, { delayMs: SHORT_MS }));
+      await elapse(fixture, SHORT_MS);
+      // Nobody exchanges for a lane that has no server.
+      const { rank: due } = await read(ledger, "d");
+      await check("the end of a delay", { m: later?.rank, n: due });
+      await sweepAll(other);
+      await check("a sweep", { m: later?.rank, n: due });
+      await runner.grant(wantOf("t", { max: 1, models: ["n"] }));
+      await check("a grant of what was delayed", { m: later?.rank });
+      await sweepAll(ledger, { unserved: ["m"] });
+      await check("the end of the lane", {});
     },
   },
 ];

@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
-import type { TaskRecord } from "../../contracts/task.ts";
+import type { TaskError, TaskRecord } from "../../contracts/task.ts";
 import { LONG_MS, newTask, newTraining, returned, SHORT_MS, wantOf } from "../support/builders.ts";
-import { elapse, matches, read, sorted } from "../support/checks.ts";
+import { elapse, matches, plain, read, sorted } from "../support/checks.ts";
 import { KitRunner } from "../support/kit-runner.ts";
+import { ODD_TEXT } from "../support/samples.ts";
 import { clientsOf, type LedgerTest, sweepAll } from "./fixture.ts";
+
+/** As long as an engine's own words may be, and as odd. */
+const START_FAILED: TaskError = {
+  code: "START_FAILED",
+  message: `${ODD_TEXT}\0\ud800`.padEnd(1024, "the end of a log "),
+  status: 500,
+};
 
 function idsOf(tasks: readonly TaskRecord[]): string[] {
   return sorted(tasks.map(({ id }) => id));
@@ -51,19 +59,63 @@ export const sweeping: readonly LedgerTest[] = [
     },
   },
   {
+    name: "what waits in a lane whose server could not be started fails with the error given for it, and only there",
+    async run(fixture) {
+      const { ledger } = fixture;
+      const [, other = ledger] = await clientsOf(fixture, 2);
+      const runner = new KitRunner(ledger);
+      const lane = { model: "n" };
+      await ledger.submit(["held", "delayed", "back"].map((id) => newTask(id, lane)));
+      for (const grant of await runner.grants(wantOf("s", { models: ["n"] }))) {
+        const delayMs = grant.task.id === "back" ? 0 : LONG_MS;
+        if (grant.task.id !== "held") await runner.settle(returned(grant, { delayMs }));
+      }
+      await ledger.submit([newTask("waits", lane), newTraining("train", lane), newTask("served")]);
+      await ledger.submit([newTask("lonely", { model: "x" }), newTask("other", { model: "o" })]);
+      const failing = [
+        { model: "n", error: START_FAILED },
+        { model: "unknown\0\ud800", error: START_FAILED },
+        { model: "o", error: { code: "IMAGE_MISSING", message: "There is no such image." } },
+      ];
+      const { ended } = await sweepAll(ledger, { unserved: ["n", "x"], failing });
+      assert.deepEqual(idsOf(ended), ["back", "delayed", "lonely", "other", "train", "waits"]);
+      for (const id of ["back", "delayed", "train", "waits"]) {
+        const told = ended.find((task) => task.id === id);
+        for (const task of [told, await read(other, id)]) {
+          matches(task, { state: "failed", endedBy: "ledger" }, id);
+          assert.deepEqual(plain(task?.error), START_FAILED, id);
+          assert.ok(task?.finishedAtMs !== undefined);
+        }
+      }
+      assert.equal((await read(ledger, "lonely")).error?.code, "NO_SERVER");
+      assert.equal((await read(ledger, "other")).error?.code, "IMAGE_MISSING");
+      assert.equal((await read(ledger, "held")).state, "scheduled");
+      assert.equal((await read(ledger, "served")).state, "pending");
+    },
+  },
+  {
     name: "a sweep changes no more tasks than its limit, and says so until nothing is left",
     async run({ ledger }) {
       const ids = Array.from({ length: 10 }, (_, at) => `t${at}`);
-      await ledger.submit(ids.map((id) => newTask(id, { model: "n" })));
-      const ended: string[] = [];
-      for (let more = true; more; ) {
-        const reply = await ledger.sweep({ limit: 4, unserved: ["n"] });
-        assert.ok(reply.ended.length <= 4, `${reply.ended.length} tasks were ended; the limit is 4`);
-        assert.ok(reply.ended.length > 0 || !reply.more || ended.length < 10, "there is no more");
-        ended.push(...reply.ended.map(({ id }) => id));
-        more = reply.more;
+      for (const part of [
+        { unserved: ["n"] },
+        { unserved: [], failing: [{ model: "o", error: START_FAILED }] },
+      ]) {
+        const model = part.unserved[0] ?? "o";
+        await ledger.submit(ids.map((id) => newTask(`${model}-${id}`, { model })));
+        const ended: string[] = [];
+        for (let more = true; more; ) {
+          const reply = await ledger.sweep({ limit: 4, ...part });
+          assert.ok(reply.ended.length <= 4, `${reply.ended.length} tasks were ended; the limit is 4`);
+          assert.ok(reply.ended.length > 0 || !reply.more || ended.length < 10, "there is no more");
+          ended.push(...reply.ended.map(({ id }) => id));
+          more = reply.more;
+        }
+        assert.deepEqual(
+          ended.sort(),
+          ids.map((id) => `${model}-${id}`),
+        );
       }
-      assert.deepEqual(ended.sort(), ids);
     },
   },
   {

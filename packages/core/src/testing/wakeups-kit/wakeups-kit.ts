@@ -14,6 +14,8 @@ export interface WakeupsFixture extends KitFixture, LifecycleParts {
 
 type WakeupsTest = KitTest<WakeupsFixture>;
 
+const TOPICS: readonly WakeupTopic[] = ["work", "ended", "deployments"];
+
 /** Model names that something on the way might split, fold or quote. */
 const ODD_NAMES = [
   "a",
@@ -78,7 +80,7 @@ const tests: readonly WakeupsTest[] = [
   {
     name: "what one client publishes, another hears",
     async run({ wakeups, other }) {
-      for (const topic of ["work", "ended"] as const) {
+      for (const topic of TOPICS) {
         for (const [from, to] of [
           [wakeups, other],
           [other, wakeups],
@@ -122,14 +124,16 @@ const tests: readonly WakeupsTest[] = [
   {
     name: "topics are told apart",
     async run(fixture) {
-      const work = new Heard();
-      const ended = new Heard();
-      fixture.other.subscribe("work", work.listener);
-      fixture.other.subscribe("ended", ended.listener);
-      await publishToAll(fixture, "work", "a model");
-      await publishToAll(fixture, "ended", "a task");
-      assert.ok(!ended.has("a model"), 'a listener of "ended" heard what was published as "work"');
-      assert.ok(!work.has("a task"), 'a listener of "work" heard what was published as "ended"');
+      const heard = TOPICS.map((topic) => ({ topic, by: new Heard() }));
+      for (const { topic, by } of heard) fixture.other.subscribe(topic, by.listener);
+      for (const topic of TOPICS) await publishToAll(fixture, topic, `of ${topic}`);
+      for (const { topic, by } of heard)
+        for (const other of TOPICS)
+          if (other !== topic)
+            assert.ok(
+              !by.has(`of ${other}`),
+              `a listener of "${topic}" heard what was published as "${other}"`,
+            );
     },
   },
   {

@@ -1,6 +1,6 @@
 import type { AmendOutcome } from "../../../../src/contracts/ledger.ts";
 import type { TaskRecord } from "../../../../src/contracts/task.ts";
-import { around, type BrokenLedger, eachClient, nextTurn, tells, told } from "./tools.ts";
+import { around, type BrokenLedger, eachClient, nextTurn, tells, told, withRanks } from "./tools.ts";
 
 const NEW_PLACE = "a new priority gives a waiting task a new rank and the place that goes with it";
 
@@ -77,12 +77,12 @@ export const amending: readonly BrokenLedger[] = [
   {
     fault: "A new priority is told, and the task keeps its place.",
     caughtBy: NEW_PLACE,
-    plant: () => {
+    plant: ({ clock }) => {
       const changed = new Map<string, Pick<TaskRecord, "priority" | "rank">>();
       return (client) => {
         const telling = told(client, (task) => ({ ...task, ...changed.get(task.id) }));
         return {
-          ...telling,
+          ...withRanks(telling, ({ notBeforeAtMs = 0 }) => notBeforeAtMs <= clock.now()),
           amend: async (batch, options) => {
             const tasks = await client.get(batch.map(({ id }) => id));
             const kept = batch.map((wish, at) => {

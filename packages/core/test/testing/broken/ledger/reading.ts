@@ -2,7 +2,7 @@ import type { Ledger, ListRequest } from "../../../../src/contracts/ledger.ts";
 import type { TaskRecord } from "../../../../src/contracts/task.ts";
 import { GatewayError } from "../../../../src/errors.ts";
 import type { LedgerFault } from "../../ledger-fixtures.ts";
-import { type BrokenLedger, eachClient } from "./tools.ts";
+import { type BrokenLedger, eachClient, withRanks } from "./tools.ts";
 
 function lists(list: (client: Ledger, request: ListRequest) => ReturnType<Ledger["list"]>): LedgerFault {
   return eachClient((client) => ({
@@ -24,6 +24,15 @@ async function allOf(client: Ledger, filter: ListRequest["filter"]): Promise<Tas
     cursor = page.nextCursor;
   } while (cursor !== undefined);
   return items;
+}
+
+const FIRST_RANK =
+  "a lane tells the lowest rank of what could be granted next, and none while all of it is delayed";
+
+function ranks(counts: (task: TaskRecord, nowMs: number) => boolean): LedgerFault {
+  return ({ clock }) => {
+    return (client) => withRanks(client, (task) => counts(task, clock.now()));
+  };
 }
 
 const OFFSET = /^offset-(\d+)$/;
@@ -116,6 +125,37 @@ export const reading: readonly BrokenLedger[] = [
         nextCursor: start + limit < items.length ? `offset-${start + limit}` : undefined,
       };
     }),
+  },
+  {
+    fault: "The first rank of a lane counts what is delayed.",
+    caughtBy: FIRST_RANK,
+    plant: ranks(() => true),
+  },
+  {
+    fault: "The first rank of a lane knows no background work.",
+    caughtBy: FIRST_RANK,
+    plant: ranks(({ background, notBeforeAtMs = 0 }, nowMs) => !background && notBeforeAtMs <= nowMs),
+  },
+  {
+    fault: "What was delayed counts for the first rank only once an exchange has looked at it.",
+    caughtBy: FIRST_RANK,
+    plant: ranks(({ notBeforeAtMs }) => notBeforeAtMs === undefined),
+  },
+  {
+    fault: "A new priority changes no first rank.",
+    caughtBy: FIRST_RANK,
+    plant: ({ clock }) => {
+      const first = new Map<string, number>();
+      return (client) => ({
+        ...withRanks(client, ({ notBeforeAtMs = 0 }) => notBeforeAtMs <= clock.now(), first),
+        submit: async (batch, options) => {
+          const outcomes = await client.submit(batch, options);
+          for (const item of outcomes)
+            if (item.outcome === "accepted") first.set(item.task.id, item.task.rank);
+          return outcomes;
+        },
+      });
+    },
   },
   {
     fault: "The bytes of what waits are those of what was ever submitted.",

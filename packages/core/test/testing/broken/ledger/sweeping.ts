@@ -1,7 +1,10 @@
 import type { SweepReply } from "../../../../src/contracts/ledger.ts";
 import type { TaskRecord } from "../../../../src/contracts/task.ts";
 import type { LedgerFault } from "../../ledger-fixtures.ts";
-import { type BrokenLedger, eachClient, nextTurn, tasksIn, told } from "./tools.ts";
+import { type BrokenLedger, eachClient, nextTurn, tasksIn, tells, told } from "./tools.ts";
+
+const FAILING =
+  "what waits in a lane whose server could not be started fails with the error given for it, and only there";
 
 const LIMITED = "a sweep changes no more tasks than its limit, and says so until nothing is left";
 
@@ -51,6 +54,66 @@ export const sweeping: readonly BrokenLedger[] = [
     fault: "What is delayed needs no server.",
     caughtBy: "what waits in a lane without a server fails with NO_SERVER, and only in such a lane",
     plant: withoutDelayed("NO_SERVER"),
+  },
+  {
+    fault: "What is delayed waits on in a lane whose server could not be started.",
+    caughtBy: FAILING,
+    plant: withoutDelayed("START_FAILED"),
+  },
+  {
+    fault: "A lane whose server could not be started is one that has none.",
+    caughtBy: FAILING,
+    plant: eachClient((client) => ({
+      ...client,
+      sweep: ({ failing = [], unserved, ...request }, options) => {
+        return client.sweep(
+          { ...request, unserved: [...unserved, ...failing.map(({ model }) => model)] },
+          options,
+        );
+      },
+    })),
+  },
+  {
+    fault: "That a lane has no server goes before why none could be started.",
+    caughtBy: FAILING,
+    plant: eachClient((client) => ({
+      ...client,
+      sweep: ({ failing = [], ...request }, options) => {
+        const rest = failing.filter(({ model }) => !request.unserved.includes(model));
+        return client.sweep({ ...request, failing: rest }, options);
+      },
+    })),
+  },
+  {
+    fault: "All lanes fail for the reason of the first.",
+    caughtBy: FAILING,
+    plant: eachClient((client) => ({
+      ...client,
+      sweep: ({ failing = [], ...request }, options) => {
+        const same = failing.map(({ model, error }) => ({ model, error: failing[0]?.error ?? error }));
+        return client.sweep({ ...request, failing: same }, options);
+      },
+    })),
+  },
+  {
+    fault: "The words with which a lane failed are cut where no other error is as long.",
+    caughtBy: FAILING,
+    plant: tells((task) => {
+      const { error } = task;
+      if (error?.code !== "START_FAILED") return task;
+      return { ...task, error: { ...error, message: error.message.slice(0, 1000) } };
+    }),
+  },
+  {
+    fault: "Lanes that fail do so whatever the limit.",
+    caughtBy: LIMITED,
+    plant: eachClient((client) => ({
+      ...client,
+      sweep: (request, options) => {
+        const { failing = [] } = request;
+        return client.sweep(failing.length > 0 ? { ...request, limit: 1e9 } : request, options);
+      },
+    })),
   },
   {
     fault: "A sweep has no limit.",

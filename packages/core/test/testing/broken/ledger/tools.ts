@@ -129,6 +129,27 @@ export async function tasksIn(
   return (await client.list({ filter: { states }, limit: 1000 })).items;
 }
 
+/** First ranks are those of what waits and counts, by ranks that may be known otherwise. */
+export function withRanks(
+  client: Ledger,
+  counts: (task: TaskRecord) => boolean,
+  known: ReadonlyMap<string, number> = new Map(),
+): Ledger {
+  return {
+    ...client,
+    stats: async (options) => {
+      const stats = await client.stats(options);
+      const waiting = (await tasksIn(client, "pending")).filter(counts);
+      const lanes = stats.lanes.map(({ firstRank: _, ...lane }) => {
+        const tasks = waiting.filter(({ model }) => model === lane.model);
+        const ranks = tasks.map(({ id, rank }) => known.get(id) ?? rank);
+        return ranks.length === 0 ? lane : { ...lane, firstRank: Math.min(...ranks) };
+      });
+      return { ...stats, lanes };
+    },
+  };
+}
+
 /** Lets calls that were made at the same time get in each other's way. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -43,12 +43,21 @@ export const WAKEUPS_FAULTS: readonly WakeupsFault[] = [
       };
     },
   })),
+  planted("knows two topics only, and takes a third for the last", "topics are told apart", (good) => ({
+    publish: (topic, names, options) =>
+      good.publish(topic === "deployments" ? "ended" : topic, names, options),
+    subscribe: (topic, listener) => good.subscribe(topic === "deployments" ? "ended" : topic, listener),
+  })),
   planted(
     "stops telling when a listener throws",
     "a listener that throws harms neither the others nor the publisher",
     (good) => {
-      const own: Record<WakeupTopic, Set<Listener>> = { work: new Set(), ended: new Set() };
-      const isJoined = { work: false, ended: false };
+      const own: Record<WakeupTopic, Set<Listener>> = {
+        work: new Set(),
+        ended: new Set(),
+        deployments: new Set(),
+      };
+      const isJoined = { work: false, ended: false, deployments: false };
       return {
         subscribe(topic, listener) {
           // One subscription for all: what one of them throws ends the round.
