@@ -1,3 +1,5 @@
+export { deployerKit } from "./deployer-kit/deployer-kit.ts";
+export type { DeployerFixture, Received, Stranger } from "./deployer-kit/fixture.ts";
 export { discoveryKit } from "./discovery-kit/discovery-kit.ts";
 export type { DiscoveryFixture } from "./discovery-kit/fixture.ts";
 export {
@@ -25,4 +27,6 @@ export type {
 export { serverProtocolKit } from "./server-protocol-kit/server-protocol-kit.ts";
 export type { TaskStoreFixture } from "./task-store-kit/fixture.ts";
 export { taskStoreKit } from "./task-store-kit/task-store-kit.ts";
+export type { MadeModel, TrackingFixture } from "./tracking-kit/fixture.ts";
+export { trackingKit } from "./tracking-kit/tracking-kit.ts";
 export { type WakeupsFixture, wakeupsKit } from "./wakeups-kit/wakeups-kit.ts";
