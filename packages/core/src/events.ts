@@ -1,4 +1,5 @@
 import type { TerminalState } from "./contracts/task.ts";
+import type { DeploymentState } from "./deployments/api.ts";
 import type { GatewayErrorCode } from "./errors.ts";
 
 /** Names a task in an event. No payload, result or server text is ever in one. */
@@ -41,6 +42,15 @@ export interface GatewayEvents {
   }) => void;
   /** A server that kept failing gets no work for a while. */
   "server:ejected": (event: { readonly server: string; readonly forMs: number }) => void;
+  /** A deployment came into another state, as far as this process noticed; `gone` when it was removed. */
+  "deployment:changed": (event: {
+    readonly model: string;
+    readonly generation: string;
+    readonly kind: "manual" | "auto";
+    readonly state: DeploymentState | "gone";
+    /** Why a try failed. */
+    readonly code?: string | undefined;
+  }) => void;
   /** The object store was searched for what no row names. */
   "objects:swept": (event: { readonly examined: number; readonly deleted: number }) => void;
   /** An adapter failed; the gateway goes on and tries again. */

@@ -8,6 +8,7 @@ import type { ByteRange, ObjectStore } from "./contracts/object-store.ts";
 import type { OperationSpec, ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
 import type { TaskRecord } from "./contracts/task.ts";
 import type { Wakeups } from "./contracts/wakeups.ts";
+import type { Deployments, DeploymentsOptions } from "./deployments/api.ts";
 import type { GatewayError } from "./errors.ts";
 import type { GatewayEvents } from "./events.ts";
 
@@ -67,6 +68,8 @@ export interface GatewayOptions {
     | { readonly payloadMs?: number; readonly resultMs?: number; readonly rowMs?: number }
     | false
     | undefined;
+  /** Deployed servers, on demand and on request. Default: none, and only servers that others run. */
+  readonly deployments?: DeploymentsOptions | undefined;
   /** For simulations and tests. */
   readonly clock?: Clock | undefined;
   /** In [0, 1). For simulations and tests. */
@@ -170,6 +173,8 @@ export interface StopOptions {
  */
 export interface Gateway {
   readonly events: Pick<EventEmitter<GatewayEvents>, "on" | "once" | "off">;
+  /** Servers that the gateway starts and removes; absent without the option. Used after `start`. */
+  readonly deployments?: Deployments | undefined;
   /** Begins discovery and the runner; resolves after the first look at the servers. Idempotent. */
   start(): Promise<void>;
   /** Finishes or hands back what runs. Idempotent; afterwards `submit` rejects `STOPPING`. */

@@ -53,11 +53,17 @@ class StandardGateway implements Gateway {
     this.#work = new GatewayWork(options, this.#emitter, this.#endings);
     // A ledger that keeps the order of calls lets an exchange made now see the tasks, and often share their commit.
     const onEntering = options.ledger.capabilities.inOrder ? () => this.#work.poke() : () => {};
-    this.#intake = new Intake(options, this.#work.directory, onEntering);
+    const isExpected = async (model: string): Promise<boolean> =>
+      (await this.#work.deployments?.knows(model)) === true;
+    this.#intake = new Intake(options, this.#work.directory, onEntering, isExpected);
   }
 
   get events(): Gateway["events"] {
     return this.#emitter.events;
+  }
+
+  get deployments(): Gateway["deployments"] {
+    return this.#work.deployments?.api;
   }
 
   async start(): Promise<void> {
@@ -86,6 +92,7 @@ class StandardGateway implements Gateway {
       if (!result.ok || result.isRepeat) continue;
       const { id, model, operation, priority } = result.task;
       models.add(model);
+      this.#work.deployments?.wanted(model);
       this.#endings.accepted(id);
       this.#emitter.emit("task:submitted", { id, model, operation, priority });
     }
@@ -225,8 +232,8 @@ class StandardGateway implements Gateway {
   }
 
   async info(model: string, options: OperationOptions = {}): Promise<ServerAnswer> {
-    const { directory } = this.#work;
-    if (!directory.knows(model))
+    const { directory, deployments } = this.#work;
+    if (!directory.knows(model) && deployments?.expects(model) !== true)
       throw new GatewayError("MODEL_UNKNOWN", `no server is known for model "${model}"`, {
         details: { model },
       });
@@ -235,7 +242,8 @@ class StandardGateway implements Gateway {
     if (server === undefined || protocol === undefined) {
       throw new GatewayError("SERVER_BUSY", `no server of model "${model}" is ready`, { details: { model } });
     }
-    const answer = await protocol.info(server, options);
+    const ask = (): Promise<ServerAnswer | undefined> => protocol.info(server, options);
+    const answer = await (deployments === undefined ? ask() : deployments.direct(server, ask));
     if (answer === undefined)
       throw new GatewayError("SERVER_UNREACHABLE", `the server of model "${model}" did not answer`, {
         details: { model },

@@ -3,6 +3,22 @@ export { systemClock } from "./clock.ts";
 export { type ComposeLedgerOptions, composeLedger } from "./composed-ledger/compose-ledger.ts";
 export type { Clock } from "./contracts/clock.ts";
 export type { ByteStream, Closable, OperationOptions, Page } from "./contracts/common.ts";
+export type {
+  DeployedServer,
+  DeployedState,
+  Deployer,
+  DeploymentIdentity,
+  DeploymentKind,
+  LogLine,
+  LogOptions,
+  LogTarget,
+  PrepareOptions,
+  PrepareProgress,
+  RemoveOptions,
+  Room,
+  ServerSpec,
+  VolumeMount,
+} from "./contracts/deployer.ts";
 export type { Discovery, DiscoveryChange, ModelServer, ServerState } from "./contracts/discovery.ts";
 export type {
   Amendment,
@@ -12,6 +28,7 @@ export type {
   ExchangeOutcome,
   ExchangeReply,
   ExchangeRequest,
+  FailingLane,
   GetOptions,
   Grant,
   HoldRef,
@@ -70,7 +87,26 @@ export type {
   ClaimRequest,
   TaskStore,
 } from "./contracts/task-store.ts";
+export type { TrackedModel, Tracking } from "./contracts/tracking.ts";
 export type { Wakeups, WakeupTopic } from "./contracts/wakeups.ts";
+export type {
+  AutoPolicy,
+  Configuration,
+  ConfigurationChanges,
+  Configurations,
+  Deployment,
+  DeploymentError,
+  DeploymentPlan,
+  DeploymentState,
+  Deployments,
+  DeploymentsOptions,
+  DeployRequest,
+  ManualPolicy,
+  NewConfiguration,
+  ServerDemands,
+  SettleOptions,
+  TemplateRequest,
+} from "./deployments/api.ts";
 export { type StaticDiscovery, type StaticDiscoveryOptions, staticDiscovery } from "./discovery/static.ts";
 export type { StaticServer } from "./discovery/static-servers.ts";
 export { ERROR_CODES, GatewayError, type GatewayErrorCode, type GatewayErrorOptions } from "./errors.ts";

@@ -34,13 +34,23 @@ export class Intake {
   readonly #options: ResolvedOptions;
   readonly #directory: ServerDirectory;
   readonly #onEntering: () => void;
+  readonly #isExpected: (model: string) => Promise<boolean>;
   #stats: { readonly atMs: number; tasks: number; bytes: number } | undefined;
   #counting: Promise<void> | undefined;
   readonly #openKeys = new OpenKeys();
 
-  /** `onEntering` is called once tasks are on their way into the ledger, before they are accepted. */
-  constructor(options: ResolvedOptions, directory: ServerDirectory, onEntering: () => void) {
+  /**
+   * `onEntering` is called once tasks are on their way into the ledger, before they are accepted. `isExpected` says
+   * whether a model that no server is known for may get one.
+   */
+  constructor(
+    options: ResolvedOptions,
+    directory: ServerDirectory,
+    onEntering: () => void,
+    isExpected: (model: string) => Promise<boolean>,
+  ) {
     this.#options = options;
+    this.#isExpected = isExpected;
     this.#onEntering = onEntering;
     this.#directory = directory;
   }
@@ -84,7 +94,7 @@ export class Intake {
   async #prepare(request: IntakeRequest, signal: AbortSignal | undefined): Promise<NewTask | GatewayError> {
     const { boostMs, waitMs, maxFailures, newId } = this.#options;
     try {
-      const spec = this.#specOf(request);
+      const spec = this.#specOf(request, await this.#knows(request.model));
       const priority = request.priority ?? DEFAULT_PRIORITY;
       if (!Number.isInteger(priority) || priority < 0 || priority > MAX_PRIORITY) {
         throw refusal(
@@ -148,13 +158,19 @@ export class Intake {
     }
   }
 
+  /** No turn of the event loop is spent on a model that is known. */
+  #knows(model: unknown): boolean | Promise<boolean> {
+    if (typeof model !== "string" || model === "") return false;
+    return this.#directory.knows(model) || this.#isExpected(model);
+  }
+
   /** What the operation is, by the protocols of the model's servers, or of any when none is listed now. */
-  #specOf({ model, operation }: SubmitRequest): OperationSpec {
+  #specOf({ model, operation }: SubmitRequest, isKnown: boolean): OperationSpec {
     if (typeof model !== "string" || model === "")
       throw refusal("model", "model must be the name of a model");
     if (typeof operation !== "string" || operation === "")
       throw refusal("operation", "operation must be named");
-    if (!this.#directory.knows(model))
+    if (!isKnown)
       throw new GatewayError("MODEL_UNKNOWN", `no server is known for model "${model}"`, {
         details: { model },
       });

@@ -4,6 +4,7 @@ import type { Discovery } from "../contracts/discovery.ts";
 import type { Ledger } from "../contracts/ledger.ts";
 import type { ObjectStore } from "../contracts/object-store.ts";
 import type { ServerProtocol } from "../contracts/server-protocol.ts";
+import { type ResolvedDeployments, resolveDeployments } from "../deployments/options.ts";
 import { GatewayError } from "../errors.ts";
 import type { GatewayOptions } from "../gateway-api.ts";
 import { memoryLedger } from "../memory/ledger.ts";
@@ -18,9 +19,10 @@ type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 
 /** The options with every default filled in. */
 export interface ResolvedOptions
-  extends Filled<Omit<GatewayOptions, "discovery" | "retention" | "maxWaiting" | "wakeups">> {
+  extends Filled<Omit<GatewayOptions, "discovery" | "retention" | "maxWaiting" | "wakeups" | "deployments">> {
   readonly discoveries: readonly Discovery[];
   readonly wakeups: GatewayOptions["wakeups"];
+  readonly deployments: ResolvedDeployments | undefined;
   readonly ledger: Ledger;
   readonly objects: ObjectStore;
   readonly protocols: readonly ServerProtocol[];
@@ -49,6 +51,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
     discoveries,
     wakeups: options.wakeups,
+    deployments: options.deployments && resolveDeployments(options.deployments),
     name: options.name ?? "gateway",
     runs: options.runs ?? true,
     sweeps: options.sweeps ?? true,

@@ -1,5 +1,6 @@
-import type { Settlement } from "../contracts/ledger.ts";
+import type { FailingLane, Settlement } from "../contracts/ledger.ts";
 import type { TaskRecord } from "../contracts/task.ts";
+import type { ResolvedDeployments } from "../deployments/options.ts";
 import type { ModelStatus } from "../gateway-api.ts";
 import { ObjectSweeper } from "../reconciler/object-sweeper.ts";
 import { createReconciler, type Reconciler } from "../reconciler/reconciler.ts";
@@ -8,6 +9,7 @@ import type { Attempt } from "../tasks/attempt.ts";
 import { Runner } from "../tasks/runner.ts";
 import type { RunnerOptions } from "../tasks/runner-options.ts";
 import { isTerminal, settle } from "../tasks/task-state.ts";
+import { DeploymentWork } from "./deployment-work.ts";
 import type { SafeEmitter } from "./emitter.ts";
 import type { EndingWatch } from "./ending-watch.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -21,12 +23,15 @@ const HINT_MS = 5;
  */
 export class GatewayWork {
   readonly directory: ServerDirectory;
+  readonly deployments: DeploymentWork | undefined;
   readonly #options: ResolvedOptions;
   readonly #emitter: SafeEmitter;
   readonly #endings: EndingWatch;
   readonly #runner: Runner | undefined;
   readonly #reconciler: Reconciler;
   readonly #sweeper: ObjectSweeper | undefined;
+  /** Lanes whose waiting tasks end because their server could not be started. */
+  readonly #failing: FailingLane[] = [];
   readonly #hints = { work: new Set<string>(), ended: new Set<string>() };
   #cancelHints: (() => void) | undefined;
   #unsubscribe: (() => void)[] = [];
@@ -46,11 +51,14 @@ export class GatewayWork {
       defaultLimit,
       modelMemoryMs,
       speaks: (name) => speaks.has(name),
+      isWithheld: (id) => this.deployments?.isWithheld(id) === true,
       onChange: ({ id, models }, state) => {
         emitter.emit("server:changed", { server: id, state, models });
         this.#runner?.poke();
+        this.deployments?.serverChanged();
       },
     });
+    this.deployments = options.deployments && this.#makeDeployments(options.deployments);
     this.#runner = options.runs ? this.#makeRunner((name) => speaks.get(name)) : undefined;
     this.#reconciler = this.#makeReconciler();
     this.#sweeper = this.#makeSweeper();
@@ -74,6 +82,8 @@ export class GatewayWork {
   async #start(): Promise<void> {
     const { wakeups } = this.#options;
     await this.directory.start();
+    // Before anything is granted: a server may be draining.
+    await this.deployments?.start();
     if (this.isStopping) return this.directory.stop();
     if (wakeups !== undefined) {
       this.#unsubscribe = [
@@ -95,6 +105,7 @@ export class GatewayWork {
   async #stop(drainMs: number): Promise<void> {
     await this.#starting?.catch(() => {});
     await this.#runner?.stop(drainMs);
+    await this.deployments?.stop();
     await Promise.all([this.#reconciler.stop(), this.#sweeper?.stop()]);
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     this.#cancelHints?.();
@@ -129,7 +140,9 @@ export class GatewayWork {
 
   models(): readonly ModelStatus[] {
     const nowMs = this.#options.clock.monotonic();
-    return [...this.directory.models()].map(([name, servers]) => ({
+    const known = this.directory.models();
+    for (const model of this.deployments?.onDemand() ?? []) if (!known.has(model)) known.set(model, []);
+    return [...known].map(([name, servers]) => ({
       name,
       isRunning: this.directory.hasReady(name),
       servers: servers.map(({ server: { id, state, protocol }, slots, inFlight, health }) => {
@@ -149,7 +162,10 @@ export class GatewayWork {
       directory: this.directory,
       incarnation,
       events: {
-        started: (attempt) => this.#emitter.emit("task:started", eventOf(attempt)),
+        started: (attempt) => {
+          this.deployments?.used(attempt.task.model);
+          this.#emitter.emit("task:started", eventOf(attempt));
+        },
         running: (attempt, runId) => this.#emitter.emit("task:running", { ...eventOf(attempt), runId }),
         settled: (attempt, item, endedAtMs) => this.#settled(attempt, item, endedAtMs),
         ejected: (server, forMs) => this.#emitter.emit("server:ejected", { server, forMs }),
@@ -163,13 +179,33 @@ export class GatewayWork {
     return createReconciler({
       ...{ ledger, objects, clock, checkpoint, random, retention },
       noServerMs: noServerMs === false ? Number.POSITIVE_INFINITY : noServerMs,
-      hasServer: (model) => this.directory.hasListed(model),
+      hasServer: (model) => this.directory.hasListed(model) || this.deployments?.expects(model) === true,
+      failing: () => this.#failing,
       onEnded: (tasks) => this.ended(tasks),
       onReturned: (tasks) => {
         this.poke();
         this.announce(new Set(tasks.map((task) => task.model)));
       },
       onError: (operation, error) => this.#emitter.failed("ledger", operation, error),
+    });
+  }
+
+  #makeDeployments(deployments: ResolvedDeployments): DeploymentWork {
+    return new DeploymentWork(deployments, this.#options, {
+      directory: this.directory,
+      emitter: this.#emitter,
+      runner: () => this.#runner,
+      failLane: async (model, error) => {
+        const lane = { model, error };
+        this.#failing.push(lane);
+        try {
+          // The round under way may have begun before.
+          await this.#reconciler.runOnce();
+          await this.#reconciler.runOnce();
+        } finally {
+          this.#failing.splice(this.#failing.indexOf(lane), 1);
+        }
+      },
     });
   }
 

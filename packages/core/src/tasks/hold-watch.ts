@@ -1,6 +1,6 @@
 import type { Checkpoint } from "../checkpoint.ts";
 import type { Clock } from "../contracts/clock.ts";
-import type { HoldRef, OrphanHold } from "../contracts/ledger.ts";
+import type { HoldRef, OrphanHold, ServerWant } from "../contracts/ledger.ts";
 import type { RunReport, ServerProtocol } from "../contracts/server-protocol.ts";
 import type { ServerDirectory } from "../routing/server-directory.ts";
 import { withinTime } from "./time-limit.ts";
@@ -33,6 +33,7 @@ export class HoldWatch {
     { readonly id: string; readonly attempt: number; readonly atMs: number }
   >();
   #released: HoldRef[] = [];
+  readonly #held = new Set<string>();
 
   constructor(options: HoldWatchOptions) {
     this.#options = options;
@@ -48,8 +49,18 @@ export class HoldWatch {
     if (carried.length > 0) this.#released = this.#released.filter((hold) => !carried.includes(hold));
   }
 
-  /** Asks the servers of these holds, each not too often, whether they are free. */
-  look(orphans: readonly OrphanHold[]): void {
+  /** Whether background work that nobody looks after was still on the server when the ledger was last asked. */
+  isHeld(server: string): boolean {
+    return this.#held.has(server);
+  }
+
+  /**
+   * Asks the servers of these holds, each not too often, whether they are free. They are all that there are on the
+   * servers that were `asked` for.
+   */
+  look(orphans: readonly OrphanHold[], asked: readonly ServerWant[]): void {
+    for (const { server } of asked) this.#held.delete(server);
+    for (const { server } of orphans) this.#held.add(server);
     const nowMs = this.#options.clock.monotonic();
     for (const hold of orphans) {
       if (nowMs - (this.#lookedMs.get(hold.server) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) continue;

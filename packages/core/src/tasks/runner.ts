@@ -93,6 +93,28 @@ export class Runner {
     this.#wake?.();
   }
 
+  /** What this runner does on a server, whether or not it takes a slot. */
+  loadOf(server: string): { readonly inFlight: number; readonly background: number } {
+    let inFlight = 0;
+    let background = 0;
+    for (const { grant } of this.#attempts.values()) {
+      if (grant.server !== server) continue;
+      inFlight += 1;
+      if (grant.task.background) background += 1;
+    }
+    if (this.#holds.isHeld(server)) {
+      inFlight += 1;
+      background += 1;
+    }
+    return { inFlight, background };
+  }
+
+  /** Begins to watch whether the ledger has answered all that it was asked before now; then it says `true`. */
+  barrier(): () => boolean {
+    const open = this.#firstSentMs === undefined ? 0 : this.#sequence;
+    return () => this.#acknowledged >= open || this.#state === "stopped";
+  }
+
   /** Somebody wants this task cancelled; spares the holder the wait for its next renewal. */
   cancel(id: string): void {
     for (const attempt of this.#attempts.values()) if (attempt.id === id) attempt.requestCancel();
@@ -215,7 +237,7 @@ export class Runner {
     this.#nextLookMs = clock.monotonic() + Math.min(pollMs, reply.nextDueInMs ?? pollMs);
     taken.answered(reply.settled, isFirstTry ? reply.nowMs : undefined);
     this.#noteRenewals(renewing, reply, sentMs);
-    this.#holds.look(reply.orphanHolds);
+    this.#holds.look(reply.orphanHolds, request.want);
     for (const grant of reply.grants) this.#begin(grant, grantsFromMs);
   }
 

@@ -1,0 +1,114 @@
+import type { Clock } from "../contracts/clock.ts";
+import type { JsonValue, RecordStore, StoredRecord } from "../contracts/record-store.ts";
+import { GatewayError } from "../errors.ts";
+import { withinTime } from "../tasks/time-limit.ts";
+import type { Entry } from "./entry.ts";
+
+const KEY = "deployments/book";
+/** Writers that meet each other try again so often; each time somebody else got on. */
+const MAX_TRIES = 100;
+const STORE_TIMEOUT_MS = 10_000;
+/** The record store takes 256 KiB; what is left keeps room for what is written later of the entries. */
+const MAX_BYTES = 200_000;
+
+/** All deployments of an installation, by model. */
+export type Entries = ReadonlyMap<string, Entry>;
+
+/** What a change makes of the entries: the new one, `null` to strike it out, or `undefined` to leave all as it is. */
+export type EntryChange = { readonly model: string; readonly entry: Entry | null };
+
+/**
+ * The deployments of an installation in one document, so that every decision that concerns several of them (a name,
+ * the room, how many are at work) is made by one compare-and-set.
+ */
+export class DeploymentBook {
+  readonly #records: RecordStore;
+  readonly #clock: Clock;
+  #last: { readonly version: string; readonly entries: Entries } | undefined;
+
+  constructor(records: RecordStore, clock: Clock) {
+    this.#records = records;
+    this.#clock = clock;
+  }
+
+  /** What was read or written last; empty before. */
+  get known(): Entries {
+    return this.#last?.entries ?? new Map();
+  }
+
+  async read(signal?: AbortSignal): Promise<Entries> {
+    const record = await this.#call(signal, (options) => this.#records.get(KEY, options));
+    return this.#take(record);
+  }
+
+  /**
+   * Decides on what is there and writes the decision. `decide` is called again when somebody else was first, and
+   * resolves to nothing when there is nothing to write. Rejects what `decide` throws.
+   */
+  async change(
+    decide: (entries: Entries) => EntryChange | readonly EntryChange[] | undefined,
+    signal?: AbortSignal,
+  ): Promise<Entries> {
+    for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
+      const before = tries === 1 ? this.#last : undefined;
+      const entries = before?.entries ?? (await this.read(signal));
+      const version = this.#last?.version ?? null;
+      const decided = decide(entries);
+      const changes = decided === undefined ? [] : [decided].flat();
+      if (changes.length === 0) {
+        // A decision to do nothing must not rest on what was read a while ago.
+        if (before === undefined) return entries;
+        continue;
+      }
+      const after = new Map(entries);
+      for (const { model, entry } of changes) {
+        if (entry === null) after.delete(model);
+        else after.set(model, entry);
+      }
+      const record = await this.#call(signal, (options) =>
+        this.#records.put(KEY, toJson(after), version, options),
+      );
+      if (record !== undefined) return this.#take(record);
+      this.#last = undefined;
+    }
+    throw new GatewayError("STORE_UNAVAILABLE", "the deployments are being changed by too many at once");
+  }
+
+  #take(record: StoredRecord | undefined): Entries {
+    if (record === undefined) {
+      this.#last = undefined;
+      return new Map();
+    }
+    if (this.#last?.version !== record.version) {
+      this.#last = { version: record.version, entries: fromJson(record.value) };
+    }
+    return this.#last.entries;
+  }
+
+  async #call<T>(
+    signal: AbortSignal | undefined,
+    call: (options: { signal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    return await withinTime(this.#clock, STORE_TIMEOUT_MS, (limit) =>
+      call({ signal: signal === undefined ? limit : AbortSignal.any([limit, signal]) }),
+    );
+  }
+}
+
+function toJson(entries: Entries): JsonValue {
+  const text = JSON.stringify({ v: 1, entries: [...entries.values()] });
+  if (text.length > MAX_BYTES) {
+    throw new GatewayError("NO_ROOM", `${entries.size} deployments are more than one installation can keep`, {
+      details: { field: "model" },
+    });
+  }
+  return JSON.parse(text) as JsonValue;
+}
+
+function fromJson(value: JsonValue): Entries {
+  const { v, entries } = value as unknown as { readonly v: number; readonly entries: readonly Entry[] };
+  if (v !== 1) {
+    throw new GatewayError("STORE_TOO_NEW", "the deployments were written by a newer version of Modelgate");
+  }
+  return new Map(entries.map((entry) => [entry.model, entry]));
+}

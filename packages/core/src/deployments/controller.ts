@@ -1,0 +1,419 @@
+import { sleep } from "../clock.ts";
+import type { Clock } from "../contracts/clock.ts";
+import type { DeployedServer, PrepareProgress, Room, ServerSpec } from "../contracts/deployer.ts";
+import type { ServerState } from "../contracts/discovery.ts";
+import type { LaneStats, Ledger } from "../contracts/ledger.ts";
+import { GatewayError } from "../errors.ts";
+import { withinTime } from "../tasks/time-limit.ts";
+import { DeploymentActions } from "./actions.ts";
+import { DeploymentActivity } from "./activity.ts";
+import type { Configuration } from "./api.ts";
+import { DeploymentBook, type Entries } from "./book.ts";
+import type { ConfigurationFollower } from "./configurations.ts";
+import { decide, type World } from "./decide.ts";
+import { Driver, type DriverHost } from "./driver.ts";
+import type { Entry } from "./entry.ts";
+import { installationOf } from "./installation.ts";
+import { LogKeeper } from "./log-keeper.ts";
+import { News } from "./news.ts";
+import type { ResolvedDeployments } from "./options.ts";
+import { Presence } from "./presence.ts";
+
+/** What the controller needs of the gateway that it is part of. */
+export interface ControllerHost {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly ledger: Pick<Ledger, "stats" | "list">;
+  readonly name: string;
+  readonly leaseMs: number;
+  readonly serverState: (serverId: string) => ServerState | undefined;
+  /** Whether a server that is none of `ours` is listed for the model. */
+  readonly isServedBesides: (model: string, ours: ReadonlySet<string>) => boolean;
+  /** What the listed servers take that are none of `ours`. */
+  readonly roomBesides: (ours: ReadonlySet<string>) => Room;
+  /** What this gateway does on a server. */
+  readonly loadOf: (serverId: string) => { readonly inFlight: number; readonly background: number };
+  /** Begins to watch whether all that was asked of the ledger before now has been answered; then it says `true`. */
+  readonly barrier: () => () => boolean;
+  /** Ends the tasks that wait for the model with this error; resolves when all that waited were told. */
+  readonly failTasks: (
+    model: string,
+    error: { readonly code: string; readonly message: string },
+  ) => Promise<void>;
+  /** Something is known anew of a deployment. */
+  readonly onChange: (entry: Entry, before: Entry | undefined) => void;
+  readonly onGone: (entry: Entry) => void;
+  /** Which servers get nothing new from here has changed. */
+  readonly onWithheld: () => void;
+  readonly onError: (operation: string, error: unknown) => void;
+}
+
+const ROUND_MS = 500;
+const IDLE_ROUND_MS = 1_000;
+const STATS_MS = 1_000;
+/** The engine is asked for all servers when it hints, and this often anyway. */
+const LIST_MS = 30_000;
+/** A driver looks again after so long when it hears of nothing. */
+const NEWS_MS = 1_000;
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Looks after all deployments of the installation, together with the other gateways: reads what is there, decides, and
+ * takes steps. Any number of gateways do this at once; every step is one compare-and-set, and whoever is second finds
+ * that there is nothing to do.
+ */
+export class DeploymentController {
+  readonly book: DeploymentBook;
+  readonly logs: LogKeeper;
+  readonly activity: DeploymentActivity;
+  readonly news: News;
+  readonly actions: DeploymentActions;
+  readonly options: ResolvedDeployments;
+  readonly #host: ControllerHost;
+  readonly #configurations: ConfigurationFollower;
+  readonly #presence: Presence;
+  readonly #drivers = new Map<
+    string,
+    { readonly phase: string; readonly abort: AbortController; done: Promise<void> }
+  >();
+  readonly #progress = new Map<string, PrepareProgress>();
+  #installation: string | undefined;
+  #enabled: ReadonlyMap<string, Configuration> = new Map();
+  #lanes: ReadonlyMap<string, LaneStats> = new Map();
+  #lanesAtMs = Number.NEGATIVE_INFINITY;
+  #servers: readonly DeployedServer[] | undefined;
+  #entriesBefore: Entries = new Map();
+  #listedAtMs = Number.NEGATIVE_INFINITY;
+  #isListWanted = true;
+  #known: Entries = new Map();
+  #ours: ReadonlySet<string> = new Set();
+  #withheld: ReadonlySet<string> = new Set();
+  #isRunning = false;
+  #isPoked = false;
+  #wake: (() => void) | undefined;
+  #loop: Promise<void> = Promise.resolve();
+  #stopWatching: () => void = () => {};
+
+  constructor(options: ResolvedDeployments, configurations: ConfigurationFollower, host: ControllerHost) {
+    const { records } = options;
+    const { clock, leaseMs, newId } = host;
+    this.options = options;
+    this.#host = host;
+    this.#configurations = configurations;
+    this.book = new DeploymentBook(records, clock);
+    this.logs = new LogKeeper(records, clock);
+    this.news = new News(clock);
+    this.#presence = new Presence(newId(), { records, clock, leaseMs });
+    this.activity = new DeploymentActivity(this.#presence, host);
+    this.actions = new DeploymentActions({
+      ...{ book: this.book, options, clock, newId, me: this.#presence.id, ledger: host.ledger },
+      activity: this.activity,
+      lane: (model) => this.#lanes.get(model),
+      roomBesides: () => host.roomBesides(this.#ours),
+    });
+  }
+
+  /** This gateway's name among the others. */
+  get id(): string {
+    return this.#presence.id;
+  }
+
+  /** Within so long it notices what another gateway did. */
+  get roundMs(): number {
+    return IDLE_ROUND_MS;
+  }
+
+  /** By model; as far as this gateway has heard. */
+  get enabled(): ReadonlyMap<string, Configuration> {
+    return this.#enabled;
+  }
+
+  get entries(): Entries {
+    return this.#known;
+  }
+
+  progressOf(generation: string): PrepareProgress | undefined {
+    return this.#progress.get(generation);
+  }
+
+  async installation(): Promise<string> {
+    const { records, installation } = this.options;
+    this.#installation ??= installation ?? (await installationOf(records, this.#host.newId));
+    return this.#installation;
+  }
+
+  /** Whether a server is to get nothing new from here. */
+  isWithheld(serverId: string): boolean {
+    if (this.#withheld.has(serverId)) return true;
+    // The others may have taken this gateway for gone, and stop the server at any moment.
+    return this.#ours.has(serverId) && !this.#presence.isCurrent;
+  }
+
+  isOurs(serverId: string): boolean {
+    return this.#ours.has(serverId);
+  }
+
+  /** Resolves once this gateway is known to the others and knows what is draining; nothing is granted before. */
+  async start(): Promise<void> {
+    if (this.#isRunning) return;
+    await this.#refresh();
+    this.#isRunning = true;
+    const { deployer } = this.options;
+    if (deployer !== undefined) {
+      this.#stopWatching = deployer.watch(await this.installation(), () => {
+        this.#isListWanted = true;
+        this.poke();
+      });
+    }
+    this.#loop = this.#run();
+  }
+
+  /** Hands over what it drives. The servers stay. */
+  async stop(): Promise<void> {
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
+    this.#stopWatching();
+    this.#wake?.();
+    await this.#loop;
+    const drivers = [...this.#drivers.values()];
+    for (const { abort } of drivers) abort.abort();
+    await Promise.all(drivers.map(({ done }) => done));
+    try {
+      await this.actions.handOver();
+      await this.#presence.leave();
+    } catch (error) {
+      this.#host.onError("deployments.stop", error);
+    }
+    this.news.tell();
+  }
+
+  /** Look again now. */
+  poke(): void {
+    this.#isPoked = true;
+    this.#wake?.();
+  }
+
+  /** Something is known anew of a server. */
+  serverChanged(): void {
+    this.news.tell();
+  }
+
+  /** Takes notice of what was just written. */
+  take(entries: Entries): void {
+    this.#take(entries);
+    this.poke();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isRunning) {
+      this.#isPoked = false;
+      try {
+        await this.#round();
+      } catch (error) {
+        this.#host.onError("deployments", error);
+      }
+      if (this.#isRunning && !this.#isPoked) await this.#rest();
+    }
+  }
+
+  #rest(): Promise<void> {
+    const isBusy = [...this.#known.values()].some(({ phase }) => phase !== "ready" && phase !== "failed");
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#wake = undefined;
+        cancel();
+        resolve();
+      };
+      const cancel = this.#host.clock.after(isBusy ? ROUND_MS : IDLE_ROUND_MS, wake);
+      this.#wake = wake;
+    });
+  }
+
+  async #round(): Promise<void> {
+    await this.#refresh();
+    if (this.options.deployer === undefined || !this.#presence.isCurrent) return;
+    const world = this.#world();
+    for (const step of decide(world)) {
+      try {
+        const entries = await this.actions.take(step);
+        if (entries !== undefined) this.#take(entries);
+        if (step.kind === "removeStray") await this.#removeStray(step.server);
+      } catch (error) {
+        this.#host.onError(`deployments.${step.kind}`, error);
+      }
+    }
+    this.#drive();
+    await this.#presence.sweep();
+  }
+
+  /** Tells the others what is done here, and learns what they do. */
+  async #refresh(): Promise<void> {
+    await this.#listServers();
+    this.#take(await this.book.read());
+    await this.#presence.look({
+      isUrgent: [...this.#known.values()].some(({ phase }) => phase === "draining"),
+    });
+    await this.#presence.beat(this.activity.marks(this.#known));
+    const enabled = await this.#configurations.enabled();
+    this.#enabled = new Map(enabled.map((configuration) => [configuration.model, configuration]));
+    await this.#readLanes();
+  }
+
+  async #listServers(): Promise<void> {
+    const { deployer } = this.options;
+    const { clock } = this.#host;
+    const nowMs = clock.monotonic();
+    this.#servers = undefined;
+    if (deployer === undefined || (!this.#isListWanted && nowMs - this.#listedAtMs < LIST_MS)) return;
+    const installation = await this.installation();
+    this.#isListWanted = false;
+    this.#listedAtMs = nowMs;
+    this.#entriesBefore = await this.book.read();
+    try {
+      this.#servers = await withinTime(clock, TIMEOUT_MS, (signal) =>
+        deployer.list(installation, { signal }),
+      );
+    } catch (error) {
+      this.#isListWanted = true;
+      this.#host.onError("deployments.list", error);
+    }
+  }
+
+  async #readLanes(): Promise<void> {
+    const { clock, ledger } = this.#host;
+    const nowMs = clock.monotonic();
+    const isNeeded = this.#enabled.size > 0 || this.#known.size > 0;
+    if (!isNeeded || nowMs - this.#lanesAtMs < STATS_MS) return;
+    const { lanes } = await withinTime(clock, TIMEOUT_MS, (signal) => ledger.stats({ signal }));
+    this.#lanes = new Map(lanes.map((lane) => [lane.model, lane]));
+    this.#lanesAtMs = nowMs;
+  }
+
+  #world(): World {
+    const { clock, isServedBesides } = this.#host;
+    const isWanted = (model: string): boolean =>
+      (this.#lanes.get(model)?.waiting ?? 0) > 0 || this.activity.isAsked(model);
+    return {
+      nowMs: clock.now(),
+      me: this.#presence.id,
+      entries: this.#known,
+      entriesBefore: this.#entriesBefore,
+      servers: this.#servers,
+      isLive: (gateway) => this.#presence.isLive(gateway),
+      configurations: this.#enabled,
+      isWanted,
+      isServed: (model) => isServedBesides(model, this.#ours),
+      idleMs: (entry) => this.activity.idleMs(entry),
+      remaining: (entry) => this.activity.remaining(entry),
+      drainMs: this.options.drainMs,
+      maxOverrunMs: this.options.maxOverrunMs,
+    };
+  }
+
+  #take(entries: Entries): void {
+    const before = this.#known;
+    if (entries === before) return;
+    this.#known = entries;
+    const ours = new Set<string>();
+    const withheld = new Set<string>();
+    for (const { server, phase } of entries.values()) {
+      if (server === undefined) continue;
+      ours.add(server.serverId);
+      if (phase === "draining" || phase === "stopping") withheld.add(server.serverId);
+    }
+    const hasChanged = [...withheld, ...this.#withheld].some(
+      (id) => withheld.has(id) !== this.#withheld.has(id),
+    );
+    this.#ours = ours;
+    this.#withheld = withheld;
+    if (hasChanged) this.#host.onWithheld();
+    this.activity.follow(entries);
+    for (const [model, entry] of entries) {
+      const known = before.get(model);
+      if (known?.generation !== entry.generation || known.phase !== entry.phase)
+        this.#host.onChange(entry, known);
+    }
+    for (const [model, entry] of before) {
+      if (!entries.has(model)) this.#host.onGone(entry);
+    }
+    this.#endDrivers();
+    this.news.tell();
+  }
+
+  /** Works on what is this gateway's. */
+  #drive(): void {
+    for (const entry of this.#known.values()) {
+      if (entry.driver !== this.#presence.id || this.#drivers.has(entry.generation)) continue;
+      const abort = new AbortController();
+      const driver = { phase: entry.phase, abort, done: Promise.resolve() };
+      this.#drivers.set(entry.generation, driver);
+      driver.done = this.#driverFor(entry, abort.signal)
+        .then((each) => each.run())
+        .catch((error: unknown) => this.#host.onError("deployments.drive", error))
+        .then(() => {
+          this.#drivers.delete(entry.generation);
+          this.#progress.delete(entry.generation);
+          this.#take(this.book.known);
+          this.poke();
+        });
+    }
+  }
+
+  /** What was taken over by another, or is in another phase, is left alone from now on. */
+  #endDrivers(): void {
+    const mine = new Map([...this.#known.values()].map((entry) => [entry.generation, entry]));
+    for (const [generation, { phase, abort }] of this.#drivers) {
+      const entry = mine.get(generation);
+      if (entry?.driver !== this.#presence.id || entry.phase !== phase) abort.abort();
+    }
+  }
+
+  async #driverFor(entry: Entry, signal: AbortSignal): Promise<Driver> {
+    const { clock, random, serverState, failTasks, onError } = this.#host;
+    const { deployer, template, attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs } =
+      this.options;
+    if (deployer === undefined) throw new GatewayError("UNSUPPORTED", "this gateway has no deployer");
+    const installation = await this.installation();
+    const specOf = ({ model, modelUri, modelType, demands, kind }: Entry): ServerSpec => ({
+      // A server that a person asked for survives a restart of its host; others are deployed again when they are asked for.
+      restart: kind === "manual" ? "unless-stopped" : "no",
+      ...template({ model, modelUri, modelType, demands }),
+    });
+    const host: DriverHost = {
+      ...{ book: this.book, deployer, clock, random, installation, specOf, serverState, onError },
+      ...{ attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs },
+      me: this.#presence.id,
+      isCurrent: () => this.#presence.isCurrent,
+      news: (until) => this.news.wait(NEWS_MS, until),
+      onProgress: ({ generation }, progress) => {
+        this.#progress.set(generation, progress);
+      },
+      keepLog: (failed, server) => this.logs.keep(failed.model, deployer, server, installation, signal),
+      failTasks: ({ model, error }) =>
+        failTasks(model, error ?? { code: "START_FAILED", message: "The server could not be started." }),
+    };
+    return new Driver(entry, host, signal);
+  }
+
+  async #removeStray(server: DeployedServer): Promise<void> {
+    const { deployer, stopGraceMs: graceMs } = this.options;
+    const { clock, onError } = this.#host;
+    const installation = await this.installation();
+    await withinTime(clock, graceMs + TIMEOUT_MS, async (signal) => {
+      await deployer?.remove(server.id, { installation, graceMs, signal });
+    }).catch((error: unknown) => onError("deployments.remove-stray", error));
+  }
+
+  /** Resolves when `isSo` of what is known, or after `timeoutMs`. */
+  async until(isSo: () => boolean, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const { clock } = this.#host;
+    const endMs = clock.monotonic() + timeoutMs;
+    while (!isSo() && clock.monotonic() < endMs) {
+      signal?.throwIfAborted();
+      await this.news.wait(Math.max(1, Math.min(ROUND_MS, endMs - clock.monotonic())), signal);
+      if (!this.#isRunning) this.#take(await this.book.read(signal));
+      else await sleep(clock, 0, signal);
+    }
+  }
+}

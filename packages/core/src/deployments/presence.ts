@@ -1,0 +1,139 @@
+import type { Clock } from "../contracts/clock.ts";
+import type { JsonValue, RecordStore } from "../contracts/record-store.ts";
+import { withinTime } from "../tasks/time-limit.ts";
+
+const PREFIX = "gateways/";
+const STORE_TIMEOUT_MS = 5_000;
+
+/** What one gateway still does on a server that takes nothing new. */
+export interface Ack {
+  /** Attempts and direct calls under way. */
+  readonly inFlight: number;
+  /** How many of them are background runs. */
+  readonly background: number;
+}
+
+/** What a gateway tells the others each time. */
+export interface Marks {
+  readonly name: string;
+  /** How long ago each deployed model was last in use here, in milliseconds. */
+  readonly idleMs: Readonly<Record<string, number>>;
+  /** By generation: nothing new goes to this draining server from here any more. */
+  readonly acks: Readonly<Record<string, Ack>>;
+}
+
+interface Seen {
+  readonly version: string;
+  /** When this version was first seen here, by the monotonic clock. */
+  readonly atMs: number;
+  readonly marks: Marks;
+}
+
+/**
+ * Which gateways are there. Each rewrites a record of its own every third of a lease; one whose record has not changed
+ * for a lease, as counted by whoever looks, is gone. No two clocks are ever compared.
+ */
+export class Presence {
+  readonly id: string;
+  readonly #records: RecordStore;
+  readonly #clock: Clock;
+  readonly #leaseMs: number;
+  #version: string | null = null;
+  /** When the last beat that arrived was sent. */
+  #beatenMs = Number.NEGATIVE_INFINITY;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  #count = 0;
+  #told = "";
+  #others = new Map<string, Seen>();
+
+  constructor(
+    id: string,
+    { records, clock, leaseMs }: { records: RecordStore; clock: Clock; leaseMs: number },
+  ) {
+    this.id = id;
+    this.#records = records;
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Whether the others still count on this gateway. When not, it must not act. */
+  get isCurrent(): boolean {
+    return this.#clock.monotonic() - this.#beatenMs < this.#leaseMs * 0.75;
+  }
+
+  isLive(id: string): boolean {
+    if (id === this.id) return true;
+    const seen = this.#others.get(id);
+    return seen !== undefined && this.#clock.monotonic() - seen.atMs <= this.#leaseMs;
+  }
+
+  /** What the other live gateways told last, and when that was first seen here, by the monotonic clock. */
+  *live(): Generator<{ readonly marks: Marks; readonly atMs: number }> {
+    for (const [id, seen] of this.#others) if (this.isLive(id)) yield seen;
+  }
+
+  /** Beats when it is time, or when there is news for the others. */
+  async beat(marks: Marks): Promise<void> {
+    const nowMs = this.#clock.monotonic();
+    const told = JSON.stringify(marks.acks);
+    if (nowMs - this.#beatenMs < this.#leaseMs / 3 && told === this.#told) return;
+    this.#count += 1;
+    const value = { v: 1, count: this.#count, ...marks } as unknown as JsonValue;
+    const key = `${PREFIX}${this.id}`;
+    const put = (expected: string | null) =>
+      this.#call((signal) => this.#records.put(key, value, expected, { signal }));
+    // Somebody may have taken this gateway for gone and swept its record; and a reply may have been lost.
+    const record = (await put(this.#version)) ?? (await put(await this.#ownVersion(key)));
+    if (record === undefined) return;
+    this.#version = record.version;
+    this.#beatenMs = nowMs;
+    this.#told = told;
+  }
+
+  /** Looks at the others when it is time, or at once. */
+  async look({ isUrgent = false }: { readonly isUrgent?: boolean } = {}): Promise<void> {
+    const nowMs = this.#clock.monotonic();
+    if (!isUrgent && nowMs - this.#lookedMs < this.#leaseMs / 5) return;
+    const found = new Map<string, Seen>();
+    let cursor: string | undefined;
+    do {
+      const page = await this.#call((signal) => this.#records.list(PREFIX, cursor, { signal }));
+      for (const { key, version, value } of page.items) {
+        const id = key.slice(PREFIX.length);
+        if (id === this.id) continue;
+        const before = this.#others.get(id);
+        const isSame = before?.version === version;
+        found.set(id, isSame ? before : { version, atMs: nowMs, marks: value as unknown as Marks });
+      }
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    this.#others = found;
+    this.#lookedMs = nowMs;
+  }
+
+  /** Forgets gateways that have been gone for long. */
+  async sweep(): Promise<void> {
+    const nowMs = this.#clock.monotonic();
+    for (const [id, { version, atMs }] of this.#others) {
+      if (nowMs - atMs < this.#leaseMs * 6) continue;
+      await this.#call((signal) => this.#records.delete(`${PREFIX}${id}`, version, { signal }));
+    }
+  }
+
+  /** Takes leave, so that nobody waits for this gateway. */
+  async leave(): Promise<void> {
+    if (this.#version === null) return;
+    const version = this.#version;
+    this.#version = null;
+    this.#beatenMs = Number.NEGATIVE_INFINITY;
+    await this.#call((signal) => this.#records.delete(`${PREFIX}${this.id}`, version, { signal }));
+  }
+
+  async #ownVersion(key: string): Promise<string | null> {
+    return (await this.#call((signal) => this.#records.get(key, { signal })))?.version ?? null;
+  }
+
+  #call<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withinTime(this.#clock, STORE_TIMEOUT_MS, call);
+  }
+}
