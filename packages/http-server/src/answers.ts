@@ -48,11 +48,13 @@ export interface ProblemOptions {
   /** A code of the error table, where there is one. */
   readonly code?: string | undefined;
   readonly headers?: Headers | undefined;
+  /** What else the body tells, beside `detail`. */
+  readonly members?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** An error: what CMG's callers look for in `detail`, and beside it the members of RFC 9457. */
 export function problem(status: number, detail: unknown, options: ProblemOptions = {}): ResponseView {
-  const text = JSON.stringify({ detail, ...problemMembers(status, options.code) });
+  const text = JSON.stringify({ detail, ...options.members, ...problemMembers(status, options.code) });
   return { ...jsonText(status, text, options.headers), problem: text };
 }
 

@@ -41,7 +41,7 @@ export type Route = (request: RequestView, params: readonly string[]) => Promise
 /** A path and what answers it, by method. A part that begins with a colon is a parameter. */
 export interface RoutePattern {
   readonly path: string;
-  readonly methods: Readonly<Partial<Record<"GET" | "POST" | "PATCH" | "DELETE", Route>>>;
+  readonly methods: Readonly<Partial<Record<"GET" | "POST" | "PUT" | "PATCH" | "DELETE", Route>>>;
 }
 
 /** Thrown where a request turns out to be one that is refused, from however deep inside the reading of its body. */

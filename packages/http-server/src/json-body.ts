@@ -6,18 +6,28 @@ import { discard } from "./read-stream.ts";
 /** What a request can ask for in JSON is small. */
 const MAX_BYTES = 16 * 1024;
 
+export interface JsonBodyOptions {
+  readonly maxBytes?: number | undefined;
+  /** Whether no body at all stands for an empty object. */
+  readonly isOptional?: boolean | undefined;
+}
+
 /** Reads a body that is a JSON object. Throws `Refused` when it is none. */
-export async function readJsonBody(body: RequestBody): Promise<Readonly<Record<string, unknown>>> {
+export async function readJsonBody(
+  body: RequestBody,
+  { maxBytes = MAX_BYTES, isOptional = false }: JsonBodyOptions = {},
+): Promise<Readonly<Record<string, unknown>>> {
   const tooLarge = (): Refused =>
     new Refused(
-      problem(413, `the body is larger than the ${MAX_BYTES} bytes allowed`, { code: "PAYLOAD_TOO_LARGE" }),
+      problem(413, `the body is larger than the ${maxBytes} bytes allowed`, { code: "PAYLOAD_TOO_LARGE" }),
     );
-  if ((body.announcedBytes ?? 0) > MAX_BYTES) throw tooLarge();
-  const taken = await body.take(MAX_BYTES);
+  if ((body.announcedBytes ?? 0) > maxBytes) throw tooLarge();
+  const taken = await body.take(maxBytes);
   if (!(taken instanceof Uint8Array)) {
     await discard(taken);
     throw tooLarge();
   }
+  if (isOptional && taken.byteLength === 0) return {};
   const checker = bodyChecker("application/json", "");
   if (checker !== undefined && "push" in checker) {
     checker.push(taken);

@@ -8,11 +8,14 @@ export interface HttpOptions {
   readonly inlineBytes?: number | undefined;
   /** Largest request body. Default 4 GiB. */
   readonly maxBodyBytes?: number | undefined;
-  /** Longest wait that `Prefer: wait=N` gets. Default 300,000. */
+  /** Longest wait that `Prefer: wait=N` gets, and a deployment up to 240,000. Default 300,000. */
   readonly maxWaitMs?: number | undefined;
   /** How long `GET /models/?verbose=true` waits for what servers say of themselves. Default 2,000. */
   readonly infoTimeoutMs?: number | undefined;
-  /** Who sends it in `X-Modelgate-Key` may list tasks; 16 to 255 visible ASCII characters. Default: nobody may. */
+  /**
+   * Who sends it in `X-Modelgate-Key` may list tasks, configure on-demand models and read what servers write; 16 to 255
+   * visible ASCII characters. Default: nobody may.
+   */
   readonly adminKey?: string | undefined;
   /** Counts requests, and is served at `/metrics`; made by `createMetrics`. Default: there is no such route. */
   readonly metrics?: Metrics | undefined;

@@ -38,8 +38,8 @@ export function readParameters(query: string): ReadonlyMap<string, readonly stri
   return parameters;
 }
 
-const TRUE_FORMS = new Set(["true", "t", "yes", "y", "on", "1"]);
-const FALSE_FORMS = new Set(["false", "f", "no", "n", "off", "0"]);
+export const TRUE_FORMS = new Set(["true", "t", "yes", "y", "on", "1"]);
+export const FALSE_FORMS = new Set(["false", "f", "no", "n", "off", "0"]);
 
 /** Reads booleans in pydantic's lax forms; absent ones are `false`. */
 export function readBooleans<Name extends string>(

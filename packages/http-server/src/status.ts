@@ -41,6 +41,24 @@ export const STATUS_OF: Readonly<Record<GatewayErrorCode, number>> = {
   NO_SERVER: 503,
   PAYLOAD_LOST: 410,
   RESULT_REFUSED: 502,
+  DEPLOYER_UNAVAILABLE: 503,
+  DEPLOYER_REFUSED: 500,
+  IMAGE_MISSING: 500,
+  REGISTRY_REFUSED: 500,
+  HOST_FULL: 503,
+  NO_ROOM: 422,
+  NAME_TAKEN: 409,
+  START_FAILED: 500,
+  OUT_OF_MEMORY: 500,
+  SERVER_EXITED: 500,
+  NEVER_READY: 500,
+  DEPLOYMENT_UNKNOWN: 404,
+  DEPLOYMENT_CONFLICT: 409,
+  NOT_OURS: 403,
+  CONFIGURATION_UNKNOWN: 404,
+  CONFIGURATION_CONFLICT: 409,
+  TRACKING_UNAVAILABLE: 503,
+  TRACKED_MODEL_UNKNOWN: 404,
 };
 
 /** Statuses whose error may come again later, with the seconds after which it is worth a try. */
@@ -69,6 +87,7 @@ export function answerToError(error: unknown): ResponseView {
   if (code === "IDEMPOTENCY_MISMATCH") {
     return problem(422, [issueOf(error, "idempotency_mismatch")], { code });
   }
+  if (code === "NO_ROOM") return problem(422, [issueOf(error, "no_room")], { code });
   const status = STATUS_OF[code];
   if (status === 500) return problem(500, SENTENCE_OF[500]);
   const headers = retryAfter(error, status);
@@ -79,7 +98,8 @@ export function answerToError(error: unknown): ResponseView {
 export function isFault(error: unknown): boolean {
   if (error instanceof ClientGone || error instanceof Refused) return false;
   if (!GatewayError.is(error)) return true;
-  return STATUS_OF[error.code] === 500 || error.code.startsWith("STORE_");
+  if (STATUS_OF[error.code] === 500 || error.code.startsWith("STORE_")) return true;
+  return error.code === "DEPLOYER_UNAVAILABLE" || error.code === "TRACKING_UNAVAILABLE";
 }
 
 /** Where in a request the fields are that the gateway names. */
@@ -89,11 +109,28 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   query: ["query"],
   priority: ["query", "priority"],
   idempotencyKey: ["header", "idempotency-key"],
+  modelUri: ["body", "model_uri"],
+  trackingId: ["body", "tracking_id"],
+  ttlMs: ["body", "ttl"],
+  idleTtlMs: ["body", "idle_ttl"],
+  memoryBytes: ["body", "deploy", "resources", "limits", "memory"],
+  cpus: ["body", "deploy", "resources", "limits", "cpus"],
+  gpus: ["body", "deploy", "resources", "reservations", "devices"],
 };
+
+/** `demands.limits.cpus` is `deploy.resources.limits.cpus` in a body; cards are listed with the reservations. */
+function placeOf(field: string): readonly string[] {
+  const place = PLACES[field];
+  if (place !== undefined) return place;
+  const [root, part = "", kind] = field.split(".");
+  if (root !== "demands") return ["body", field];
+  if (kind === undefined || kind === "gpus") return PLACES["gpus"] ?? [];
+  return ["body", "deploy", "resources", part, kind === "memoryBytes" ? "memory" : kind];
+}
 
 function issueOf(error: GatewayError, type: string): Issue {
   const field = error.details["field"];
-  const loc = typeof field === "string" ? (PLACES[field] ?? ["body", field]) : ["body"];
+  const loc = typeof field === "string" ? placeOf(field) : ["body"];
   return { type, loc, msg: error.message, input: null };
 }
 

@@ -26,7 +26,8 @@ export async function sendResponse(
   if (isLast || lingers) headers["connection"] = "close";
   // What it would be for the whole, a 304 need not say, and for anything else it must not.
   if (view.status === 304) return void response.writeHead(304, headers).end();
-  if (isWhole) headers["content-length"] = Buffer.byteLength(body);
+  // That a 204 has no body is known, and must not be said.
+  if (isWhole && view.status !== 204) headers["content-length"] = Buffer.byteLength(body);
   else if (view.sizeBytes !== undefined) headers["content-length"] = view.sizeBytes;
   response.writeHead(view.status, headers);
   if (lingers) return sendAndLinger(view, incoming, response);

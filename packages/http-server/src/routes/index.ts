@@ -4,8 +4,23 @@ import type { Route, RoutePattern } from "../exchange.ts";
 import { metricsRoute } from "../metrics/metrics-route.ts";
 import { observeRoutes } from "../metrics/observe-routes.ts";
 import { answerToError, isFault } from "../status.ts";
+import { deploymentRoute, deployRoute, removeRoute } from "./deployments.ts";
+import { modelInfoRoute } from "./deployments-info.ts";
+import { listDeploymentsRoute } from "./list-deployments.ts";
 import { listTasksRoute } from "./list-tasks.ts";
-import { getModelRoute, listModelsRoute, modelInfoRoute } from "./models.ts";
+import { InfoReader } from "./model-info.ts";
+import { getModelRoute, listModelsRoute } from "./models.ts";
+import {
+  type AdminRoute,
+  adminRoute,
+  configurationHistory,
+  createConfiguration,
+  disableConfiguration,
+  enableConfiguration,
+  getConfiguration,
+  listConfigurations,
+  updateConfiguration,
+} from "./on-demand.ts";
 import { healthRoute, rootRoute } from "./service.ts";
 import { submitRoute } from "./submit.ts";
 import { cancelTaskRoute, getTaskRoute, patchTaskRoute, retryTaskRoute } from "./tasks.ts";
@@ -13,6 +28,7 @@ import { cancelTaskRoute, getTaskRoute, patchTaskRoute, retryTaskRoute } from ".
 /** The whole API, the hottest first. Every path is also answered with a slash at its end, or without it. */
 export function createRoutes(context: HttpContext): readonly RoutePattern[] {
   const guarded = (route: Route): Route => guard(context, route);
+  const infos = new InfoReader(context);
   const routes: RoutePattern[] = [
     { path: "/models/:model/tasks/:task", methods: { POST: guarded(submitRoute(context)) } },
     {
@@ -27,14 +43,44 @@ export function createRoutes(context: HttpContext): readonly RoutePattern[] {
     { path: "/tasks", methods: { GET: guarded(listTasksRoute(context)) } },
     { path: "/", methods: { GET: guarded(rootRoute) } },
     { path: "/health", methods: { GET: guarded(healthRoute(context)) } },
-    { path: "/models", methods: { GET: guarded(listModelsRoute(context)) } },
-    { path: "/models/:model", methods: { GET: guarded(getModelRoute(context)) } },
+    { path: "/models", methods: { GET: guarded(listModelsRoute(context, infos)) } },
+    {
+      path: "/models/:model",
+      methods: {
+        GET: guarded(getModelRoute(context, infos)),
+        POST: guarded(deployRoute(context)),
+        DELETE: guarded(removeRoute(context)),
+      },
+    },
     { path: "/models/:model/info", methods: { GET: guarded(modelInfoRoute(context)) } },
+    { path: "/models/:model/deployment", methods: { GET: guarded(deploymentRoute(context)) } },
+    { path: "/deployments", methods: { GET: guarded(listDeploymentsRoute(context)) } },
+    ...adminRoutes(context, guarded),
   ];
   const { metrics } = context.options;
   if (metrics === undefined) return routes;
   routes.push({ path: "/metrics", methods: { GET: guarded(metricsRoute(metrics)) } });
   return observeRoutes(routes, metrics);
+}
+
+function adminRoutes(context: HttpContext, guarded: (route: Route) => Route): readonly RoutePattern[] {
+  const admins = (route: AdminRoute): Route => guarded(adminRoute(context, route));
+  return [
+    {
+      path: "/admin/on-demand",
+      methods: { GET: admins(listConfigurations), POST: admins(createConfiguration) },
+    },
+    {
+      path: "/admin/on-demand/:model",
+      methods: {
+        GET: admins(getConfiguration),
+        PUT: admins(updateConfiguration),
+        DELETE: admins(disableConfiguration),
+      },
+    },
+    { path: "/admin/on-demand/:model/history", methods: { GET: admins(configurationHistory) } },
+    { path: "/admin/on-demand/:config/enable", methods: { POST: admins(enableConfiguration) } },
+  ];
 }
 
 /** A route that always answers, and answers errors in the form that was asked for. */

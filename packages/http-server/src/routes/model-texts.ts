@@ -1,5 +1,5 @@
-import type { Gateway } from "@modelgate/core";
-import { invalidField, problem } from "../answers.ts";
+import type { Configuration, Gateway } from "@modelgate/core";
+import { invalidField, type ProblemOptions, problem } from "../answers.ts";
 import type { ResponseView } from "../exchange.ts";
 import { pythonList } from "../python-text.ts";
 
@@ -8,6 +8,16 @@ export function runningModels(gateway: Gateway): string[] {
     .models()
     .filter((model) => model.isRunning)
     .map((model) => model.name);
+}
+
+/** Enabled configurations by model, without those of models that run. */
+export async function onDemandModels(
+  { deployments }: Gateway,
+  running: readonly string[],
+): Promise<readonly Configuration[]> {
+  if (deployments === undefined) return [];
+  const names = new Set(running);
+  return (await deployments.configurations.list()).filter(({ model }) => !names.has(model));
 }
 
 const MAX_NAME = 256;
@@ -24,24 +34,37 @@ function impossibleName(name: string): ResponseView | undefined {
 }
 
 /** The text, with its missing space, is what callers know. */
-export function modelNotFound(gateway: Gateway, name: string): ResponseView {
+export async function modelNotFound(gateway: Gateway, name: string): Promise<ResponseView> {
   const impossible = impossibleName(name);
   if (impossible !== undefined) return impossible;
-  const running = pythonList(runningModels(gateway));
+  const { running, onDemand } = await knownModels(gateway);
   return problem(
     404,
-    `Model '${name}' not found: * Running models: ${running}. * On-demand models: [].You can list all available models at /models.`,
+    `Model '${name}' not found: * Running models: ${running}. * On-demand models: ${onDemand}.You can list all available models at /models.`,
     { code: "MODEL_UNKNOWN" },
   );
 }
 
-export function modelNotAvailable(gateway: Gateway, name: string): ResponseView {
+/** `options` say why a model that is deployed is not there yet. */
+export async function modelNotAvailable(
+  gateway: Gateway,
+  name: string,
+  options: ProblemOptions = { code: "MODEL_UNKNOWN" },
+): Promise<ResponseView> {
   const impossible = impossibleName(name);
   if (impossible !== undefined) return impossible;
-  const running = pythonList(runningModels(gateway));
+  const { running, onDemand } = await knownModels(gateway);
   return problem(
     503,
-    `Model '${name}' is not available. Running models: ${running}. On-demand models: []. List all models at /models`,
-    { code: "MODEL_UNKNOWN" },
+    `Model '${name}' is not available. Running models: ${running}. On-demand models: ${onDemand}. List all models at /models`,
+    options,
   );
+}
+
+async function knownModels(
+  gateway: Gateway,
+): Promise<{ readonly running: string; readonly onDemand: string }> {
+  const running = runningModels(gateway);
+  const onDemand = await onDemandModels(gateway, running);
+  return { running: pythonList(running), onDemand: pythonList(onDemand.map(({ model }) => model)) };
 }

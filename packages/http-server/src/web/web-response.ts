@@ -3,7 +3,7 @@ import type { ResponseView } from "../exchange.ts";
 
 /** An answer for a host of `Response`s; without its body when only its head was asked for. */
 export function webResponse({ status, headers, body, sizeBytes }: ResponseView, isHead = false): Response {
-  if (status === 304) return new Response(null, { status, headers });
+  if (status === 304 || status === 204) return new Response(null, { status, headers });
   const isWhole = typeof body === "string" || body instanceof Uint8Array;
   const length = isWhole ? Buffer.byteLength(body) : sizeBytes;
   const sent = { ...headers, ...(length !== undefined && { "content-length": String(length) }) };

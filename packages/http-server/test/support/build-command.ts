@@ -37,6 +37,7 @@ export async function buildCommand(): Promise<BuiltCommand> {
       "libsql",
       "pg",
       "minio",
+      "dockerode",
       "yaml",
       "undici",
       "eventemitter3",
