@@ -173,7 +173,8 @@ export interface Deployments {
   readonly configurations: Configurations;
   /**
    * Writes the intent; the server comes later (`settled`). An equal request joins a deployment in progress. Rejects
-   * `INVALID_REQUEST`, `DEPLOYMENT_CONFLICT`, `NO_ROOM`, `TRACKED_MODEL_UNKNOWN`, `UNSUPPORTED` without a deployer.
+   * `INVALID_REQUEST`, `DEPLOYMENT_CONFLICT`, `NO_ROOM`, `TRACKED_MODEL_UNKNOWN`, `UNSUPPORTED` without a deployer, and
+   * `DEPLOYER_UNAVAILABLE`, with nothing begun, while the engine does not answer.
    */
   deploy(request: DeployRequest, options?: OperationOptions): Promise<Deployment>;
   /** What `deploy` would do, doing nothing. Rejects as `deploy` does for a request that is wrong. */
@@ -185,7 +186,10 @@ export interface Deployments {
   get(model: string, options?: OperationOptions): Promise<Deployment | undefined>;
   /** By model. */
   list(options?: OperationOptions): Promise<readonly Deployment[]>;
-  /** Drains and removes. Resolves when it is gone. Rejects `DEPLOYMENT_UNKNOWN`, `NOT_OURS` for a server of somebody else. */
+  /**
+   * Drains and removes. Resolves when it is gone. Rejects `DEPLOYMENT_UNKNOWN`, `NOT_OURS` for a server of somebody else,
+   * and `DEPLOYER_UNAVAILABLE`, with nothing begun, while the engine does not answer.
+   */
   remove(model: string, options?: OperationOptions): Promise<void>;
   /** What its server wrote, or the last lines of the server that failed. For administrators. Rejects `DEPLOYMENT_UNKNOWN`. */
   logs(

@@ -11,7 +11,8 @@ import type { Configuration } from "./api.ts";
 import { DeploymentBook, type Entries } from "./book.ts";
 import type { ConfigurationFollower } from "./configurations.ts";
 import { decide, type World } from "./decide.ts";
-import { Driver, type DriverHost } from "./driver.ts";
+import type { DriverHost } from "./driver.ts";
+import { DriverPool } from "./driver-pool.ts";
 import type { Entry } from "./entry.ts";
 import { installationOf } from "./installation.ts";
 import { LogKeeper } from "./log-keeper.ts";
@@ -73,11 +74,7 @@ export class DeploymentController {
   readonly #host: ControllerHost;
   readonly #configurations: ConfigurationFollower;
   readonly #presence: Presence;
-  readonly #drivers = new Map<
-    string,
-    { readonly phase: string; readonly abort: AbortController; done: Promise<void> }
-  >();
-  readonly #progress = new Map<string, PrepareProgress>();
+  readonly #drivers: DriverPool;
   #installation: string | undefined;
   #enabled: ReadonlyMap<string, Configuration> = new Map();
   #lanes: ReadonlyMap<string, LaneStats> = new Map();
@@ -105,6 +102,12 @@ export class DeploymentController {
     this.logs = new LogKeeper(records, clock);
     this.news = new News(clock);
     this.#presence = new Presence(newId(), { records, clock, leaseMs });
+    this.#drivers = new DriverPool({
+      me: this.#presence.id,
+      hostFor: (signal) => this.#driverHost(signal),
+      onEnd: () => this.take(this.book.known),
+      onError: host.onError,
+    });
     this.activity = new DeploymentActivity(this.#presence, host);
     this.actions = new DeploymentActions({
       ...{ book: this.book, options, clock, newId, me: this.#presence.id, ledger: host.ledger },
@@ -134,7 +137,7 @@ export class DeploymentController {
   }
 
   progressOf(generation: string): PrepareProgress | undefined {
-    return this.#progress.get(generation);
+    return this.#drivers.progressOf(generation);
   }
 
   async installation(): Promise<string> {
@@ -176,9 +179,7 @@ export class DeploymentController {
     this.#stopWatching();
     this.#wake?.();
     await this.#loop;
-    const drivers = [...this.#drivers.values()];
-    for (const { abort } of drivers) abort.abort();
-    await Promise.all(drivers.map(({ done }) => done));
+    await this.#drivers.stop();
     try {
       await this.actions.handOver();
       await this.#presence.leave();
@@ -243,7 +244,7 @@ export class DeploymentController {
         this.#host.onError(`deployments.${step.kind}`, error);
       }
     }
-    this.#drive();
+    this.#drivers.drive(this.#known);
     await this.#presence.sweep();
   }
 
@@ -337,39 +338,11 @@ export class DeploymentController {
     for (const [model, entry] of before) {
       if (!entries.has(model)) this.#host.onGone(entry);
     }
-    this.#endDrivers();
+    this.#drivers.release(entries);
     this.news.tell();
   }
 
-  /** Works on what is this gateway's. */
-  #drive(): void {
-    for (const entry of this.#known.values()) {
-      if (entry.driver !== this.#presence.id || this.#drivers.has(entry.generation)) continue;
-      const abort = new AbortController();
-      const driver = { phase: entry.phase, abort, done: Promise.resolve() };
-      this.#drivers.set(entry.generation, driver);
-      driver.done = this.#driverFor(entry, abort.signal)
-        .then((each) => each.run())
-        .catch((error: unknown) => this.#host.onError("deployments.drive", error))
-        .then(() => {
-          this.#drivers.delete(entry.generation);
-          this.#progress.delete(entry.generation);
-          this.#take(this.book.known);
-          this.poke();
-        });
-    }
-  }
-
-  /** What was taken over by another, or is in another phase, is left alone from now on. */
-  #endDrivers(): void {
-    const mine = new Map([...this.#known.values()].map((entry) => [entry.generation, entry]));
-    for (const [generation, { phase, abort }] of this.#drivers) {
-      const entry = mine.get(generation);
-      if (entry?.driver !== this.#presence.id || entry.phase !== phase) abort.abort();
-    }
-  }
-
-  async #driverFor(entry: Entry, signal: AbortSignal): Promise<Driver> {
+  async #driverHost(signal: AbortSignal): Promise<Omit<DriverHost, "onProgress">> {
     const { clock, random, serverState, failTasks, onError } = this.#host;
     const { deployer, template, attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs } =
       this.options;
@@ -380,20 +353,16 @@ export class DeploymentController {
       restart: kind === "manual" ? "unless-stopped" : "no",
       ...template({ model, modelUri, modelType, demands }),
     });
-    const host: DriverHost = {
+    return {
       ...{ book: this.book, deployer, clock, random, installation, specOf, serverState, onError },
       ...{ attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs },
       me: this.#presence.id,
       isCurrent: () => this.#presence.isCurrent,
       news: (until) => this.news.wait(NEWS_MS, until),
-      onProgress: ({ generation }, progress) => {
-        this.#progress.set(generation, progress);
-      },
       keepLog: (failed, server) => this.logs.keep(failed.model, deployer, server, installation, signal),
       failTasks: ({ model, error }) =>
         failTasks(model, error ?? { code: "START_FAILED", message: "The server could not be started." }),
     };
-    return new Driver(entry, host, signal);
   }
 
   async #removeStray(server: DeployedServer): Promise<void> {

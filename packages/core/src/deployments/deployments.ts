@@ -1,6 +1,6 @@
 import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
-import type { LogLine, ServerSpec } from "../contracts/deployer.ts";
+import type { Deployer, LogLine, ServerSpec } from "../contracts/deployer.ts";
 import { GatewayError } from "../errors.ts";
 import type {
   Configurations,
@@ -34,6 +34,7 @@ interface Prepared {
 }
 
 const REMOVE_LOOK_MS = 3_600_000;
+const ENGINE_TIMEOUT_MS = 5_000;
 
 /** The deployments as users of the gateway see them. */
 export class StandardDeployments implements Deployments {
@@ -47,10 +48,9 @@ export class StandardDeployments implements Deployments {
 
   async deploy(request: DeployRequest, { signal }: OperationOptions = {}): Promise<Deployment> {
     const { controller } = this.#parts;
-    if (controller.options.deployer === undefined) {
-      throw new GatewayError("UNSUPPORTED", "this gateway has no deployer; it only finds servers");
-    }
+    const deployer = this.#requireDeployer();
     const { entry } = await this.#prepare(request, signal);
+    await this.#requireEngine(deployer, signal);
     const existing = (await controller.book.read(signal)).get(entry.model);
     if (existing === undefined || existing.phase === "failed") this.#requireFree(entry.model);
     const entries = await controller.actions.intend(entry);
@@ -129,9 +129,7 @@ export class StandardDeployments implements Deployments {
       }
       throw gone(model);
     }
-    if (controller.options.deployer === undefined) {
-      throw new GatewayError("UNSUPPORTED", "this gateway has no deployer; it only finds servers");
-    }
+    await this.#requireEngine(this.#requireDeployer(), signal);
     const { generation } = existing;
     const entries = await controller.book.change((all) => {
       const entry = all.get(model);
@@ -186,6 +184,26 @@ export class StandardDeployments implements Deployments {
     return { spec, entry: newEntry({ ...parts, kind: "manual", generation: newId() }, clock.now()) };
   }
 
+  #requireDeployer(): Deployer {
+    const { deployer } = this.#parts.controller.options;
+    if (deployer !== undefined) return deployer;
+    throw new GatewayError("UNSUPPORTED", "this gateway has no deployer; it only finds servers");
+  }
+
+  /** A person hears at once that nothing can be done now, and nothing is begun. */
+  async #requireEngine(deployer: Deployer, signal: AbortSignal | undefined): Promise<void> {
+    const { controller, clock } = this.#parts;
+    const installation = await controller.installation();
+    const isLate = new AbortController();
+    const cancel = clock.after(ENGINE_TIMEOUT_MS, () => isLate.abort(engineAway()));
+    const signals = signal === undefined ? [isLate.signal] : [isLate.signal, signal];
+    try {
+      await deployer.list(installation, { signal: AbortSignal.any(signals) });
+    } finally {
+      cancel();
+    }
+  }
+
   #requireFree(model: string): void {
     if (this.#parts.isServedBesides(model)) throw served(model);
   }
@@ -207,6 +225,11 @@ function conflict({ model, phase }: Entry): GatewayError {
   };
   const message = `model "${model}" ${words[phase] ?? "is being deployed otherwise"}`;
   return new GatewayError("DEPLOYMENT_CONFLICT", message, { details: { model, state: phase } });
+}
+
+function engineAway(): GatewayError {
+  const message = `the engine did not answer within ${ENGINE_TIMEOUT_MS} ms`;
+  return new GatewayError("DEPLOYER_UNAVAILABLE", message, { details: { retryAfterMs: ENGINE_TIMEOUT_MS } });
 }
 
 function served(model: string): GatewayError {
