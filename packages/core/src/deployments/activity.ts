@@ -50,7 +50,9 @@ export class DeploymentActivity {
 
   follow(entries: Entries): void {
     const draining = new Set<string>();
-    for (const { phase, generation } of entries.values()) {
+    for (const { model, phase, generation, drain } of entries.values()) {
+      // Who asked has the server now, or somebody removed it: what was asked before is no reason to make another one.
+      if (phase === "ready" || drain?.why === "removed") this.#askedMs.delete(model);
       if (phase !== "draining") continue;
       draining.add(generation);
       if (!this.#barriers.has(generation)) this.#barriers.set(generation, this.#host.barrier());

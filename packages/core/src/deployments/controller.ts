@@ -1,6 +1,6 @@
 import { sleep } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
-import type { DeployedServer, PrepareProgress, Room, ServerSpec } from "../contracts/deployer.ts";
+import type { PrepareProgress, Room, ServerSpec } from "../contracts/deployer.ts";
 import type { ServerState } from "../contracts/discovery.ts";
 import type { LaneStats, Ledger } from "../contracts/ledger.ts";
 import { GatewayError } from "../errors.ts";
@@ -13,6 +13,7 @@ import type { ConfigurationFollower } from "./configurations.ts";
 import { decide, type World } from "./decide.ts";
 import type { DriverHost } from "./driver.ts";
 import { DriverPool } from "./driver-pool.ts";
+import { EngineWatch, type Listing } from "./engine-watch.ts";
 import type { Entry } from "./entry.ts";
 import { installationOf } from "./installation.ts";
 import { LogKeeper } from "./log-keeper.ts";
@@ -53,8 +54,6 @@ export interface ControllerHost {
 const ROUND_MS = 500;
 const IDLE_ROUND_MS = 1_000;
 const STATS_MS = 1_000;
-/** The engine is asked for all servers when it hints, and this often anyway. */
-const LIST_MS = 30_000;
 /** A driver looks again after so long when it hears of nothing. */
 const NEWS_MS = 1_000;
 const TIMEOUT_MS = 30_000;
@@ -75,14 +74,11 @@ export class DeploymentController {
   readonly #configurations: ConfigurationFollower;
   readonly #presence: Presence;
   readonly #drivers: DriverPool;
+  readonly #engine: EngineWatch | undefined;
   #installation: string | undefined;
   #enabled: ReadonlyMap<string, Configuration> = new Map();
   #lanes: ReadonlyMap<string, LaneStats> = new Map();
   #lanesAtMs = Number.NEGATIVE_INFINITY;
-  #servers: readonly DeployedServer[] | undefined;
-  #entriesBefore: Entries = new Map();
-  #listedAtMs = Number.NEGATIVE_INFINITY;
-  #isListWanted = true;
   #known: Entries = new Map();
   #ours: ReadonlySet<string> = new Set();
   #withheld: ReadonlySet<string> = new Set();
@@ -90,7 +86,7 @@ export class DeploymentController {
   #isPoked = false;
   #wake: (() => void) | undefined;
   #loop: Promise<void> = Promise.resolve();
-  #stopWatching: () => void = () => {};
+  #cancelBeat: () => void = () => {};
 
   constructor(options: ResolvedDeployments, configurations: ConfigurationFollower, host: ControllerHost) {
     const { records } = options;
@@ -102,6 +98,15 @@ export class DeploymentController {
     this.logs = new LogKeeper(records, clock);
     this.news = new News(clock);
     this.#presence = new Presence(newId(), { records, clock, leaseMs });
+    const { deployer, stopGraceMs } = options;
+    this.#engine =
+      deployer &&
+      new EngineWatch({
+        ...{ clock, deployer, stopGraceMs, onError: host.onError },
+        installation: () => this.installation(),
+        readEntries: () => this.book.read(),
+        onNews: () => this.poke(),
+      });
     this.#drivers = new DriverPool({
       me: this.#presence.id,
       hostFor: (signal) => this.#driverHost(signal),
@@ -162,13 +167,8 @@ export class DeploymentController {
     if (this.#isRunning) return;
     await this.#refresh();
     this.#isRunning = true;
-    const { deployer } = this.options;
-    if (deployer !== undefined) {
-      this.#stopWatching = deployer.watch(await this.installation(), () => {
-        this.#isListWanted = true;
-        this.poke();
-      });
-    }
+    await this.#engine?.start();
+    this.#keepBeating();
     this.#loop = this.#run();
   }
 
@@ -176,7 +176,8 @@ export class DeploymentController {
   async stop(): Promise<void> {
     if (!this.#isRunning) return;
     this.#isRunning = false;
-    this.#stopWatching();
+    this.#engine?.stop();
+    this.#cancelBeat();
     this.#wake?.();
     await this.#loop;
     await this.#drivers.stop();
@@ -218,6 +219,19 @@ export class DeploymentController {
     }
   }
 
+  /** Whatever a round waits for, the others are told in time that this gateway is there. */
+  #keepBeating(): void {
+    const { clock, leaseMs, onError } = this.#host;
+    this.#cancelBeat = clock.after(leaseMs / 4, () => {
+      this.#presence
+        .beat(() => this.activity.marks(this.#known))
+        .catch((error: unknown) => onError("deployments.beat", error))
+        .finally(() => {
+          if (this.#isRunning) this.#keepBeating();
+        });
+    });
+  }
+
   #rest(): Promise<void> {
     const isBusy = [...this.#known.values()].some(({ phase }) => phase !== "ready" && phase !== "failed");
     return new Promise((resolve) => {
@@ -234,12 +248,12 @@ export class DeploymentController {
   async #round(): Promise<void> {
     await this.#refresh();
     if (this.options.deployer === undefined || !this.#presence.isCurrent) return;
-    const world = this.#world();
+    const world = this.#world(this.#engine?.take());
     for (const step of decide(world)) {
       try {
         const entries = await this.actions.take(step);
         if (entries !== undefined) this.#take(entries);
-        if (step.kind === "removeStray") await this.#removeStray(step.server);
+        if (step.kind === "removeStray") this.#engine?.removeStray(step.server);
       } catch (error) {
         this.#host.onError(`deployments.${step.kind}`, error);
       }
@@ -250,35 +264,15 @@ export class DeploymentController {
 
   /** Tells the others what is done here, and learns what they do. */
   async #refresh(): Promise<void> {
-    await this.#listServers();
+    this.#engine?.look();
     this.#take(await this.book.read());
     await this.#presence.look({
       isUrgent: [...this.#known.values()].some(({ phase }) => phase === "draining"),
     });
-    await this.#presence.beat(this.activity.marks(this.#known));
+    await this.#presence.beat(() => this.activity.marks(this.#known));
     const enabled = await this.#configurations.enabled();
     this.#enabled = new Map(enabled.map((configuration) => [configuration.model, configuration]));
     await this.#readLanes();
-  }
-
-  async #listServers(): Promise<void> {
-    const { deployer } = this.options;
-    const { clock } = this.#host;
-    const nowMs = clock.monotonic();
-    this.#servers = undefined;
-    if (deployer === undefined || (!this.#isListWanted && nowMs - this.#listedAtMs < LIST_MS)) return;
-    const installation = await this.installation();
-    this.#isListWanted = false;
-    this.#listedAtMs = nowMs;
-    this.#entriesBefore = await this.book.read();
-    try {
-      this.#servers = await withinTime(clock, TIMEOUT_MS, (signal) =>
-        deployer.list(installation, { signal }),
-      );
-    } catch (error) {
-      this.#isListWanted = true;
-      this.#host.onError("deployments.list", error);
-    }
   }
 
   async #readLanes(): Promise<void> {
@@ -291,7 +285,7 @@ export class DeploymentController {
     this.#lanesAtMs = nowMs;
   }
 
-  #world(): World {
+  #world(listing: Listing | undefined): World {
     const { clock, isServedBesides } = this.#host;
     const isWanted = (model: string): boolean =>
       (this.#lanes.get(model)?.waiting ?? 0) > 0 || this.activity.isAsked(model);
@@ -299,8 +293,8 @@ export class DeploymentController {
       nowMs: clock.now(),
       me: this.#presence.id,
       entries: this.#known,
-      entriesBefore: this.#entriesBefore,
-      servers: this.#servers,
+      entriesBefore: listing?.entriesBefore ?? new Map(),
+      servers: listing?.servers,
       isLive: (gateway) => this.#presence.isLive(gateway),
       configurations: this.#enabled,
       isWanted,
@@ -363,15 +357,6 @@ export class DeploymentController {
       failTasks: ({ model, error }) =>
         failTasks(model, error ?? { code: "START_FAILED", message: "The server could not be started." }),
     };
-  }
-
-  async #removeStray(server: DeployedServer): Promise<void> {
-    const { deployer, stopGraceMs: graceMs } = this.options;
-    const { clock, onError } = this.#host;
-    const installation = await this.installation();
-    await withinTime(clock, graceMs + TIMEOUT_MS, async (signal) => {
-      await deployer?.remove(server.id, { installation, graceMs, signal });
-    }).catch((error: unknown) => onError("deployments.remove-stray", error));
   }
 
   /** Resolves when `isSo` of what is known, or after `timeoutMs`. */

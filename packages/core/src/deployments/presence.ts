@@ -45,6 +45,7 @@ export class Presence {
   #count = 0;
   #told = "";
   #others = new Map<string, Seen>();
+  #beating: Promise<void> = Promise.resolve();
 
   constructor(
     id: string,
@@ -72,8 +73,14 @@ export class Presence {
     for (const [id, seen] of this.#others) if (this.isLive(id)) yield seen;
   }
 
-  /** Beats when it is time, or when there is news for the others. */
-  async beat(marks: Marks): Promise<void> {
+  /** Beats when it is time, or when there is news for the others; one beat at a time. */
+  async beat(marks: () => Marks): Promise<void> {
+    const turn = this.#beating.then(() => this.#beat(marks()));
+    this.#beating = turn.catch(() => {});
+    await turn;
+  }
+
+  async #beat(marks: Marks): Promise<void> {
     const nowMs = this.#clock.monotonic();
     const told = JSON.stringify(marks.acks);
     if (nowMs - this.#beatenMs < this.#leaseMs / 3 && told === this.#told) return;
@@ -122,6 +129,7 @@ export class Presence {
 
   /** Takes leave, so that nobody waits for this gateway. */
   async leave(): Promise<void> {
+    await this.#beating;
     if (this.#version === null) return;
     const version = this.#version;
     this.#version = null;

@@ -102,11 +102,8 @@ export class Runner {
       inFlight += 1;
       if (grant.task.background) background += 1;
     }
-    if (this.#holds.isHeld(server)) {
-      inFlight += 1;
-      background += 1;
-    }
-    return { inFlight, background };
+    const held = this.#holds.isHeld(server) ? 1 : 0;
+    return { inFlight: inFlight + held, background: background + held };
   }
 
   /** Begins to watch whether the ledger has answered all that it was asked before now; then it says `true`. */

@@ -20,7 +20,9 @@ describe("a task for an on-demand model that is not deployed", () => {
     expect(world.time.nowMs - fromMs).toBeLessThan(50);
     expect((await world.settle(gateway.wait(id))).state).toBe("succeeded");
     expect(world.events("created")).toBe(1);
-    const deployment = await world.settle(deploymentsOf(gateway).get(MODEL));
+    const deployment = await world.settle(
+      deploymentsOf(gateway).settled(MODEL, { until: "ready", timeoutMs: 5_000 }),
+    );
     expect(deployment).toMatchObject({ kind: "auto", state: "ready", isStarted: true, failures: 0 });
   });
 
