@@ -6,6 +6,7 @@ import { answerOf } from "./answered.ts";
 import { field, textField } from "./bounded-read.ts";
 import type { ControlAnswer, ControlClient } from "./control-client.ts";
 import type { HttpTransport } from "./http-transport.ts";
+import type { ProbeClient } from "./probe-client.ts";
 import { parseServerAddress } from "./server-address.ts";
 
 /** Where readiness is asked, in this order; the next one only when the server does not have the one before. */
@@ -24,7 +25,7 @@ const RUN_STATES: Readonly<Record<string, RunReport["run"]>> = {
 
 /** Asks whether a server is ready; `timeoutMs` is for each of the three tries. */
 export async function probeCms(
-  client: ControlClient,
+  client: ProbeClient,
   server: ModelServer,
   timeoutMs: number,
   options: OperationOptions,
@@ -33,7 +34,7 @@ export async function probeCms(
     return { ready: false, reason: "its address is not one of http or https" };
   }
   for (const path of PROBE_PATHS) {
-    const answer = await client.send({ url: server.url, method: "GET", path, timeoutMs }, options);
+    const answer = await client.get(server.url, path, timeoutMs, options);
     if (answer.kind !== "answered") return { ready: false, reason: silence(path, answer.kind, timeoutMs) };
     const { status, instance } = answer;
     if (status >= 200 && status < 300) {

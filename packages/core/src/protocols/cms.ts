@@ -8,6 +8,7 @@ import { cancelCmsRun, cmsInfo, findCmsRun, probeCms } from "./cms-control.ts";
 import { CMS_OPERATIONS, type CmsOperation, type CmsOperationSpec } from "./cms-operations.ts";
 import { ControlClient } from "./control-client.ts";
 import { HttpTransport } from "./http-transport.ts";
+import { ProbeClient } from "./probe-client.ts";
 
 /** All durations in milliseconds. */
 export interface CmsProtocolOptions {
@@ -58,6 +59,7 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
   const operations = operationsWith(options.timeoutsMs ?? {});
   const transport = new HttpTransport({ clock, ...settings });
   const control = new ControlClient(transport, clock);
+  const probes = new ProbeClient(clock);
   const check = (operation: OperationOptions): void => {
     transport.throwIfClosed();
     operation.signal?.throwIfAborted();
@@ -68,7 +70,7 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
     capabilities: { findsRuns: true, cancelsRuns: true },
     async probe(server, operation = {}) {
       check(operation);
-      return probeCms(control, server, settings.probeTimeoutMs, operation);
+      return probeCms(probes, server, settings.probeTimeoutMs, operation);
     },
     call: async (call, operation = {}) =>
       callCms(call, { transport, clock, operations, ...settings }, operation),
@@ -84,7 +86,10 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
       check(operation);
       return cmsInfo(transport, server, settings.controlTimeoutMs, operation);
     },
-    close: () => transport.close(),
+    async close() {
+      probes.close();
+      await transport.close();
+    },
   };
 }
 
