@@ -77,8 +77,9 @@ describe.skipIf(socketPath === "")("containers on a real engine", () => {
     expect(world.warnings.map(({ label }) => label).sort()).toEqual(
       [...Object.keys(labels), "modelgate.address"].sort(),
     );
-    await world.engine.act(id, `rename?name=${unique("again")}`);
-    await vi.waitFor(() => expect(watcher.changes.length).toBeGreaterThan(3));
+    const name = unique("again");
+    await world.engine.act(id, `rename?name=${name}`);
+    await vi.waitFor(() => expect(watcher.server(serverIdOf(id)).models).toEqual([name]));
     expect(world.warnings, "warnings that were told again").toHaveLength(4);
   });
 

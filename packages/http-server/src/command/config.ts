@@ -38,10 +38,22 @@ export async function config(call: Call): Promise<number> {
   return options.has("check") && problems.length > 0 ? EXIT.usage : EXIT.ok;
 }
 
-/** Settings of a backend that is not chosen say nothing. */
-function isInUse(name: SettingName, { store, objects }: Settings): boolean {
-  if (name.startsWith("postgres.")) return store === "postgres";
-  return !name.startsWith("s3.") || objects === "s3";
+/** Settings of what is not chosen say nothing. */
+function isInUse(name: SettingName, settings: Settings): boolean {
+  if (name === "docker.enabled" || name === "deployments.enabled") return true;
+  switch (name.split(".", 1)[0]) {
+    case "postgres":
+      return settings.store === "postgres";
+    case "s3":
+      return settings.objects === "s3";
+    case "docker":
+      return settings["docker.enabled"];
+    case "deployments":
+    case "cms":
+      return settings["deployments.enabled"];
+    default:
+      return true;
+  }
 }
 
 function rowOf(name: SettingName, settings: Settings, sources: ReadonlyMap<SettingName, string>): Row {

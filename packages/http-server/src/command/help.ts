@@ -62,6 +62,9 @@ function secretsHelp(settings: readonly SettingName[]): string {
 const GROUPS = [
   ["postgres.", "PostgreSQL"],
   ["s3.", "S3"],
+  ["docker.", "Docker"],
+  ["deployments.", "Deployed servers"],
+  ["cms.", "What a deployed CogStack ModelServe is told"],
 ] as const;
 
 function groupOf(name: SettingName): string | undefined {

@@ -1,12 +1,28 @@
-import type { Gateway } from "@modelgate/core";
+import type { Gateway, GatewayEvents } from "@modelgate/core";
 import type { Log } from "./log.ts";
 
-/** Writes down what happens to servers and adapters; tasks only for whoever looks closely. */
+type DeploymentChange = Parameters<GatewayEvents["deployment:changed"]>[0];
+
+const DEPLOYMENT_WORDS: Readonly<Record<DeploymentChange["state"], string>> = {
+  waiting: "deployment waits",
+  deploying: "server is being deployed",
+  ready: "deployed server is ready",
+  draining: "deployed server takes nothing new",
+  stopping: "deployed server is being removed",
+  failed: "deployment failed",
+  gone: "deployment is gone",
+};
+
+/** Writes down what happens to servers, deployments and adapters; tasks only for whoever looks closely. */
 export function logEvents(events: Gateway["events"], log: Log): void {
   events.on("server:changed", ({ server, state, models }) =>
     log.info("server changed", { server, state, models: models.join(",") }),
   );
   events.on("server:ejected", ({ server, forMs }) => log.warn("server ejected", { server, forMs }));
+  events.on("deployment:changed", ({ model, generation, kind, state, code }) => {
+    const level = state === "failed" ? "error" : code === undefined ? "info" : "warn";
+    log[level](DEPLOYMENT_WORDS[state], { model, kind, generation, code });
+  });
   events.on("objects:swept", ({ examined, deleted }) => log.info("objects swept", { examined, deleted }));
   const failures = new Repeated();
   events.on("adapter:failed", ({ adapter, operation, code }) => {

@@ -1,4 +1,5 @@
 import type { Gateway, Ledger } from "@modelgate/core";
+import { DeploymentMetrics } from "./deployment-metrics.ts";
 import { readGauges } from "./read-gauges.ts";
 import type { MetricsText } from "./render-metrics.ts";
 import { RequestMetrics } from "./request-metrics.ts";
@@ -32,6 +33,7 @@ const MOST_MODELS = 200;
 export function createMetrics(gateway: Gateway, { ledger, role }: MetricsOptions = {}): Metrics {
   const models = new FirstNames(MOST_MODELS);
   const tasks = new TaskMetrics(gateway, models);
+  const deployments = new DeploymentMetrics(gateway);
   const requests = new RequestMetrics();
   let rendering: Promise<MetricsText> | undefined;
 
@@ -40,7 +42,7 @@ export function createMetrics(gateway: Gateway, { ledger, role }: MetricsOptions
       import("./render-metrics.ts"),
       readGauges({ gateway, ledger, models, role }),
     ]);
-    return renderMetrics([...requests.families(), ...tasks.families(), ...gauges]);
+    return renderMetrics([...requests.families(), ...tasks.families(), ...deployments.families(), ...gauges]);
   }
 
   return {
@@ -52,6 +54,9 @@ export function createMetrics(gateway: Gateway, { ledger, role }: MetricsOptions
       });
       return rendering;
     },
-    close: () => tasks.close(),
+    close() {
+      tasks.close();
+      deployments.close();
+    },
   };
 }

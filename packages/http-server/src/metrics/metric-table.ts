@@ -15,6 +15,9 @@ export const WAIT_BUCKETS: readonly number[] = [
   0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800, 3600, 14_400, 86_400,
 ];
 
+/** Seconds. From an image that is there to one that is pulled from afar, and a model that loads for long. */
+export const START_BUCKETS: readonly number[] = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
+
 /**
  * Every metric of the gateway. The names that begin with `gateway_` and `scheduler_` are those of the CogStack Model
  * Gateway, so that its dashboards go on working; their labels are its own where these are bounded.
@@ -127,6 +130,24 @@ export const METRICS = {
     type: "gauge",
     labels: ["component"],
     help: "Whether a part of the gateway answers.",
+  },
+  deployments: {
+    name: "modelgate_deployments",
+    type: "gauge",
+    labels: ["state", "kind"],
+    help: "Deployments of all processes on this store, by state and by who asked for them.",
+  },
+  deploymentFailures: {
+    name: "modelgate_deployment_failures_total",
+    type: "counter",
+    labels: ["kind", "code"],
+    help: "Deployments that this process saw failing for good, by the code of their error.",
+  },
+  deploymentSeconds: {
+    name: "modelgate_deployment_start_seconds",
+    type: "histogram",
+    labels: ["kind"],
+    help: "Time from the begin of a deployment, without its waiting for room, until its server is ready.",
   },
   ejections: {
     name: "modelgate_server_ejections_total",

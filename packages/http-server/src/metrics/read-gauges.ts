@@ -1,14 +1,17 @@
-import type { Gateway, Ledger, LedgerStats, ServerStatus } from "@modelgate/core";
+import type { Deployment, Gateway, Ledger, LedgerStats, ServerStatus } from "@modelgate/core";
 import { METRICS, type MetricSpec } from "./metric-table.ts";
 import type { Family, FirstNames } from "./series.ts";
 
-/** A ledger that takes longer is left out of this scrape: an absent figure is better than an old or a late one. */
+/** A store that takes longer is left out of this scrape: an absent figure is better than an old or a late one. */
 const STATS_TIMEOUT_MS = 2_000;
 
 const SERVER_STATES = ["starting", "ready", "paused", "unhealthy", "draining"] as const;
 
+const DEPLOYMENT_STATES = ["waiting", "deploying", "ready", "draining", "stopping", "failed"] as const;
+const DEPLOYMENT_KINDS = ["manual", "auto"] as const;
+
 export interface GaugeSources {
-  readonly gateway: Pick<Gateway, "models" | "health">;
+  readonly gateway: Pick<Gateway, "models" | "health" | "deployments">;
   readonly ledger: Pick<Ledger, "stats"> | undefined;
   readonly models: FirstNames;
   readonly role?: string | undefined;
@@ -21,12 +24,17 @@ export async function readGauges({
   models,
   role,
 }: GaugeSources): Promise<readonly Family[]> {
-  const [health, stats] = await Promise.all([gateway.health().catch(() => undefined), readStats(ledger)]);
+  const [health, stats, deployments] = await Promise.all([
+    gateway.health().catch(() => undefined),
+    inTime((signal) => ledger?.stats({ signal })),
+    inTime((signal) => gateway.deployments?.list({ signal })),
+  ]);
   const components = Object.entries(health?.components ?? {});
   return [
     gauge(METRICS.role, role === undefined ? [] : [[role, 1]]),
     ...ledgerGauges(stats, models),
     ...serverGauges(gateway, models),
+    deploymentGauge(deployments),
     gauge(
       METRICS.healthy,
       components.map(([name, state]) => [name, state === "healthy" ? 1 : 0]),
@@ -87,13 +95,27 @@ function stateOf({ state, isPaused }: ServerStatus): (typeof SERVER_STATES)[numb
   return state === "ready" && isPaused ? "paused" : state;
 }
 
-async function readStats(ledger: GaugeSources["ledger"]): Promise<LedgerStats | undefined> {
-  if (ledger === undefined) return undefined;
+/** `undefined` where there is nothing to ask, or no answer in time. */
+async function inTime<T>(ask: (signal: AbortSignal) => Promise<T> | undefined): Promise<T | undefined> {
   const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
+  const asked = ask(signal);
+  if (asked === undefined) return undefined;
   const late = new Promise<undefined>((resolve) => {
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });
-  return Promise.race([ledger.stats({ signal }).catch(() => undefined), late]);
+  return Promise.race([asked.catch(() => undefined), late]);
+}
+
+/** Every pair is told, so that one that is over goes to zero and does not end. */
+function deploymentGauge(deployments: readonly Deployment[] | undefined): Family {
+  if (deployments === undefined) return { spec: METRICS.deployments, samples: [] };
+  const samples = DEPLOYMENT_STATES.flatMap((state) =>
+    DEPLOYMENT_KINDS.map((kind) => ({
+      labels: { state, kind },
+      value: deployments.filter((each) => each.state === state && each.kind === kind).length,
+    })),
+  );
+  return { spec: METRICS.deployments, samples };
 }
 
 /** Models that are `other` together are one. */

@@ -14,9 +14,17 @@ describe("defineConfig", () => {
       objects: "s3",
       s3: { endpoint: "http://s3:9000", bucket: "modelgate", secretKey: null, addressing: "path" },
       scheduler: { port: 9100 },
+      docker: { enabled: true, labels: { ttl: "x.ttl" }, registriesFile: "/run/secrets/registries" },
+      deployments: { enabled: true, room: { memory: "16g", cpus: 4 }, manual: { ttlMs: "never" } },
+      cms: {
+        memory: "4g",
+        volumes: { models: "/models" },
+        tracking: { passwordFile: "/run/secrets/mlflow" },
+      },
     } as const;
     expect(defineConfig(config)).toBe(config);
     expect(defineConfig({ retention: false, servers: ["a=http://one"] })).toBeDefined();
+    expect(defineConfig({ docker: true, deployments: false })).toBeDefined();
   });
 
   it("knows at compile time what no file may have", () => {
@@ -28,6 +36,8 @@ describe("defineConfig", () => {
     defineConfig({ store: "mysql" });
     // @ts-expect-error: only a secret has a file.
     defineConfig({ hostFile: "host" });
+    // @ts-expect-error: only what can be switched on has a short form.
+    defineConfig({ s3: true });
     expect(defineConfig({})).toEqual({});
   });
 });

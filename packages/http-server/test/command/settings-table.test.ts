@@ -16,24 +16,41 @@ import { SETTING_NAMES, type SettingName, settingOf } from "../../src/command/se
 const folder = mkdtempSync(join(tmpdir(), "modelgate-settings-table-"));
 const page = readFileSync(new URL("../../../../docs/reference/configuration.md", import.meta.url), "utf8");
 
+type Samples = readonly [string, string, string];
+
+const OWN_SAMPLES: Readonly<Partial<Record<SettingName, Samples>>> = {
+  servers: ["a=http://one", "b=http://two", "c=http://three"],
+  retention: ["rowMs=1", "rowMs=2", "off"],
+  basePath: ["/one", "/two", "/three"],
+  adminKey: ["first-key-of-three", "second-key-of-three", "third-key-of-three"],
+  "postgres.url": ["postgres://one/a", "postgres://two/b", "postgres://three/c"],
+  "docker.host": ["tcp://one:1", "https://two:2", "unix:///three"],
+  "docker.publish": ["127.0.0.1", "::1", "0.0.0.0"],
+  "docker.labels": ["ttl=one", "ttl=two", "ttl=three"],
+  "docker.hostPaths": ["/one", "/two", "/three"],
+  "docker.platform": ["linux/one", "linux/two", "linux/three"],
+  "docker.registries": ["one", "two", "three"].map(
+    (host) => `{"${host}":{"username":"u","password":"p"}}`,
+  ) as unknown as Samples,
+};
+
 /** Three values of each setting, as texts. */
-function samplesOf(name: SettingName): readonly [string, string, string] {
+function samplesOf(name: SettingName): Samples {
   const { kind } = settingOf(name);
-  if (name === "servers") return ["a=http://one", "b=http://two", "c=http://three"];
-  if (name === "retention") return ["rowMs=1", "rowMs=2", "off"];
-  if (name === "logLevel") return ["error", "warn", "debug"];
-  if (name === "basePath") return ["/one", "/two", "/three"];
-  if (name === "url") return ["http://one", "http://two", "http://three"];
-  if (name === "adminKey") return ["first-key-of-three", "second-key-of-three", "third-key-of-three"];
-  if (name === "postgres.url") return ["postgres://one/a", "postgres://two/b", "postgres://three/c"];
-  if (name === "s3.endpoint") return ["http://one", "http://two", "http://three"];
-  if (name === "store" || name === "wakeups" || name === "objects" || /addressing|encryption/.test(name)) {
-    const [first = "", second = ""] = kind.type.replaceAll("`", "").split(", ");
-    return [first, second, first];
+  const { type, placeholder } = kind;
+  const own = OWN_SAMPLES[name];
+  if (own !== undefined) return own;
+  if (placeholder === undefined) return ["true", "false", "true"];
+  if (placeholder === "URL") return ["http://one", "http://two", "http://three"];
+  if (placeholder === "NAME=PATH") return ["a=/one", "b=/two", "c=/three"];
+  if (/^(`\w[\w-]*`(, )?)+$/.test(type)) {
+    const [first = "", second = "", third = first] = type.replaceAll("`", "").split(", ");
+    return [first, second, third];
   }
-  if (kind.placeholder === undefined) return ["true", "false", "true"];
-  if (!kind.type.includes("whole number")) return ["one", "two", "three"];
-  const least = Number(/from (\d+)/.exec(kind.type)?.[1]);
+  if (type.includes("a size such as")) return ["7m", "8388608", "9G"];
+  if (type.startsWith("number from")) return ["0.5", "1.5", "2"];
+  if (!type.includes("whole number")) return ["one", "two", "three"];
+  const least = Number(/from (\d+)/.exec(type)?.[1]);
   return [String(least), String(least + 1), String(least + 2)];
 }
 
@@ -45,7 +62,8 @@ describe("every setting", () => {
     const [inFile, inEnvironment, inFlag] = samplesOf(name);
     const readingOf = (given: string): unknown => {
       const read = settingOf(name).kind.read(given);
-      return "value" in read ? read.value : read.fix;
+      if ("value" in read) return read.value;
+      throw new Error(`"${given}" is no value of ${name}: ${read.fix}`);
     };
 
     it("is taken from a flag before the environment before the file before its default", async () => {

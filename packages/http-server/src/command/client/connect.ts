@@ -5,9 +5,12 @@ import { GatewayClient } from "./gateway-client.ts";
 
 const OWN_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
 
-/** A client of the gateway that the settings name. */
-export async function connect({ url, adminKey, dataDir }: Settings): Promise<GatewayClient> {
-  return new GatewayClient({ url, adminKey: adminKey ?? (await keptKey(url, dataDir)) });
+/** A client of the gateway that the settings name; `idleMs` is how long an answer may take. */
+export async function connect(
+  { url, adminKey, dataDir }: Settings,
+  { idleMs }: { readonly idleMs?: number } = {},
+): Promise<GatewayClient> {
+  return new GatewayClient({ url, adminKey: adminKey ?? (await keptKey(url, dataDir)), idleMs });
 }
 
 /** The key of a data directory here is for a gateway here, and is never sent to another machine. */

@@ -36,17 +36,26 @@ export class Unreachable extends CommandError {
   }
 }
 
+/** What the body of an error says. */
+interface Saying {
+  readonly said: string;
+  readonly code: string | undefined;
+}
+
 /** A gateway answered, and not as it was wished. */
 export class Refused extends CommandError {
   override readonly name: string = "Refused";
   readonly status: number;
   /** The gateway's own words. */
   readonly said: string;
+  /** One of the codes of errors, where it gave one. */
+  readonly code: string | undefined;
 
-  constructor(status: number, said: string, advice: string) {
+  constructor(status: number, { said, code }: Saying, advice: string) {
     super(EXIT.refused, `The gateway refused (${status}): ${said}${advice}`);
     this.status = status;
     this.said = said;
+    this.code = code;
   }
 }
 
@@ -128,30 +137,36 @@ export class GatewayClient {
   async #refusal(response: IncomingMessage, status: number): Promise<CommandError> {
     const text = await readText(response, MAX_ERROR_BYTES).catch(() => undefined);
     response.destroy();
-    const said = detailOf(text);
-    if (said === undefined) {
+    const saying = sayingOf(text);
+    if (saying === undefined) {
       const message = `What answers at ${this.#base.href} is no Modelgate gateway (status ${status}); name one with --url.`;
       return new CommandError(EXIT.unreachable, message);
     }
     const retryAfter = response.headers["retry-after"];
     if (retryAfter !== undefined)
-      return new Refused(status, said, ` It may go through in ${printable(retryAfter)} s.`);
-    if (status !== 401 && status !== 403) return new Refused(status, said, "");
+      return new Refused(status, saying, ` It may go through in ${printable(retryAfter)} s.`);
+    // Other refusals of this kind have a code, and no key would change them.
+    const isForKey = (status === 401 || status === 403) && saying.code === undefined;
+    if (!isForKey) return new Refused(status, saying, "");
     const advice = this.#hasKey
       ? ": the key is not that of this gateway."
       : ": give its key by MODELGATE_ADMIN_KEY, or call where its data directory is, or with --data-dir.";
-    return new Refused(status, said, advice);
+    return new Refused(status, saying, advice);
   }
 }
 
 /** What a gateway says in the body of an error; `undefined` for a body that is none of a gateway. */
-function detailOf(text: string | undefined): string | undefined {
-  let detail: unknown;
+function sayingOf(text: string | undefined): Saying | undefined {
   try {
-    detail = (JSON.parse(text ?? "") as { detail?: unknown } | null)?.detail;
+    const { detail, code } = (JSON.parse(text ?? "") ?? {}) as { detail?: unknown; code?: unknown };
+    const said = textOf(detail);
+    return said === undefined ? undefined : { said, code: typeof code === "string" ? code : undefined };
   } catch {
     return undefined;
   }
+}
+
+function textOf(detail: unknown): string | undefined {
   if (typeof detail === "string") return printable(detail);
   if (typeof detail !== "object" || detail === null) return undefined;
   if (!Array.isArray(detail)) return printable(JSON.stringify(detail).slice(0, 500));

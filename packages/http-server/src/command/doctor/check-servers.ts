@@ -8,11 +8,16 @@ import { codeOf, type Finding, fail, ok, warn } from "./finding.ts";
 const MAX_INFO_BYTES = 64 * 1024;
 
 /** Asks every model server of the configuration, as the gateway would. */
-export async function checkServers({ servers }: Settings): Promise<Finding[]> {
-  const listed = byAddress(servers);
+export async function checkServers(settings: Settings): Promise<Finding[]> {
+  const listed = byAddress(settings.servers);
+  if (listed.length === 0 && settings["docker.enabled"]) return [];
   if (listed.length === 0) {
     return [
-      warn("server", "none is configured, so that no task can be run", "name one with --server NAME=URL"),
+      warn(
+        "server",
+        "none is configured, so that no task can be run",
+        "name one with --server NAME=URL, or find some with --docker",
+      ),
     ];
   }
   const { cmsProtocol } = await import("@modelgate/core");

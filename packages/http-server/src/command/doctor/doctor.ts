@@ -10,6 +10,7 @@ import type { Settings } from "../settings/settings.ts";
 import { isLocal } from "../stores/open-stores.ts";
 import { checkDatabase } from "./check-database.ts";
 import { checkDirectory } from "./check-directory.ts";
+import { checkDocker } from "./check-docker.ts";
 import { checkClock, checkConfiguration, checkNode } from "./check-environment.ts";
 import { checkKey, checkKeyInUse } from "./check-key.ts";
 import { checkObjects } from "./check-objects.ts";
@@ -66,6 +67,7 @@ async function checkServices(settings: Settings, told: Told): Promise<void> {
   const checks = [
     ...(settings.store === "postgres" ? [checkPostgres] : []),
     ...(settings.objects === "s3" ? [checkS3] : []),
+    ...(settings["docker.enabled"] ? [checkDocker] : []),
   ];
   for (const check of checks) {
     const found = await check(settings).catch((error: unknown) => {

@@ -13,9 +13,13 @@ export function gatewayOptions(role: Role, settings: Settings): Omit<GatewayOpti
     runs: role.runs && settings.runs,
     sweeps: role.sweeps,
     objectSweepMs: role.sweepsObjects && settings.objectSweepMs,
-    // Whoever was told of no server cannot say which models have none.
-    noServerMs: settings.servers.length > 0 || role.name === "serve" ? settings.noServerMs : false,
+    noServerMs: knowsServers(role, settings) ? settings.noServerMs : false,
     maxPayloadBytes: maxBodyBytes,
     maxWaiting: { tasks: settings.maxWaitingTasks, bytes: settings.maxWaitingBytes },
   };
+}
+
+/** Whoever was told of no server cannot say which models have none. */
+function knowsServers({ name }: Role, settings: Settings): boolean {
+  return settings.servers.length > 0 || settings["docker.enabled"] || name === "serve";
 }

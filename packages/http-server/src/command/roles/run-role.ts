@@ -51,7 +51,8 @@ export async function runRole(role: Role, { settings, warnings }: Call): Promise
 function greeting({ name, answers }: Role, url: string | undefined, settings: Settings): string {
   const known = byAddress(settings.servers).length;
   const count = known === 1 ? "1 server" : `${known} servers`;
-  const about = `(${whereDataIs(settings)}, ${count})`;
+  const docker = settings["docker.enabled"] ? " and those of Docker" : "";
+  const about = `(${whereDataIs(settings)}, ${count}${docker})`;
   if (answers) return `modelgate is listening on ${url} ${about}`;
   return `modelgate ${name} is at work${url === undefined ? "" : `, listening on ${url}`} ${about}`;
 }

@@ -2,10 +2,10 @@ import { mkdir } from "node:fs/promises";
 import type { Gateway } from "@modelgate/core";
 import type { Metrics } from "../../metrics/create-metrics.ts";
 import { adminKeyFile, keepAdminKey } from "../admin-key.ts";
+import { openServers } from "../docker/open-servers.ts";
 import type { Log } from "../log.ts";
 import { logEvents } from "../log-events.ts";
 import { safeError } from "../safe-error.ts";
-import { byAddress } from "../server-addresses.ts";
 import type { Settings } from "../settings/settings.ts";
 import { awaitStores } from "../stores/await-stores.ts";
 import { openStores, type Stores } from "../stores/open-stores.ts";
@@ -39,15 +39,14 @@ export async function startRole(options: StartOptions): Promise<string | undefin
 
   const protocol = core.cmsProtocol();
   parts.add(() => protocol.close());
-  const discovery = core.staticDiscovery({
-    servers: byAddress(settings.servers),
-    probe: new Map([[protocol.name, protocol]]),
+  const { discovery, deployments } = await openServers({
+    ...{ settings, protocol, log, records: stores.records },
+    onClose: (close) => parts.add(close),
   });
-  parts.add(() => discovery.close());
   const gateway: Gateway = core.createGateway({
     ...gatewayOptions(role, settings),
     ...{ ledger: stores.ledger, objects: stores.objects, wakeups: stores.wakeups },
-    ...{ protocols: [protocol], discovery },
+    ...{ protocols: [protocol], discovery, deployments },
   });
   logEvents(gateway.events, log);
   if (role.sweepsObjects) parts.add(sweepUploadsToo(gateway, stores, log));

@@ -1,3 +1,4 @@
+import { checkDocker } from "./check-docker.ts";
 import { whereToGive } from "./names.ts";
 import type { CommandName, Environment, RoleName } from "./setting.ts";
 import { type SettingName, type Settings, settingOf } from "./settings.ts";
@@ -7,8 +8,9 @@ export function checkSettings(command: CommandName, settings: Settings, environm
   const takes = (name: SettingName): boolean => settingOf(name).commands.includes(command);
   return [
     ...(takes("store") && settings.store === "postgres" ? checkPostgres(settings) : []),
-    // Migrating can also mean to write the SQL, which needs no server; the command itself knows.
-    ...(command === "migrate" ? [] : checkAddress(settings, environment)),
+    // Migrating can also mean to write the SQL, and deploying to ask a gateway; the commands themselves know.
+    ...(command === "migrate" || command === "deploy" ? [] : checkAddress(settings, environment)),
+    ...(takes("docker.enabled") ? checkDocker(settings, environment) : []),
     ...(takes("objects") && settings.objects === "s3" ? checkS3(settings) : []),
     ...(takes("wakeups") && settings.wakeups === "postgres" && settings.store !== "postgres"
       ? [`wakeups is "postgres", which goes with the store postgres only; give ${whereToGive("store")} too.`]
@@ -61,7 +63,7 @@ export function splitWarnings(
     warnings.push(
       `no admin key is given, so that each gateway makes one of its own; give ${whereToGive("adminKey")} or adminKeyFile.`,
     );
-  if (!sources.has("servers"))
+  if (!sources.has("servers") && !settings["docker.enabled"])
     warnings.push(`no server is named; every role needs the same ${whereToGive("servers")}.`);
   return warnings;
 }

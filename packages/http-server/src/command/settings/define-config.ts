@@ -14,13 +14,25 @@ type ServersConfig =
 /** Ages in milliseconds; what is left out has its default. */
 type RetentionConfig = false | Partial<Exclude<Retention, false>>;
 
-type ValueOf<Name extends KeyName> = Name extends "servers"
-  ? ServersConfig
-  : Name extends "retention"
-    ? RetentionConfig
-    : Name extends SettingName
-      ? Exclude<Settings[Name], undefined>
-      : string;
+/** Sizes may have a unit, as `"16g"`; of labels, those that have another key. */
+interface OwnForms {
+  readonly servers: ServersConfig;
+  readonly retention: RetentionConfig;
+  readonly "docker.labels": Partial<Settings["docker.labels"]>;
+  readonly "deployments.room.memory": number | string;
+  readonly "deployments.defaultRoom.memory": number | string;
+  readonly "cms.memory": number | string;
+  readonly "cms.shmSize": number | string;
+}
+
+type ValueOf<Name extends KeyName> = Name extends keyof OwnForms
+  ? OwnForms[Name]
+  : Name extends SettingName
+    ? Exclude<Settings[Name], undefined>
+    : string;
+
+/** `docker: true` is short for `docker: { enabled: true }`. */
+type Switch<Group extends string> = `${Group}.enabled` extends KeyName ? boolean : never;
 
 /** The keys below a name, each without it. */
 type Below<Name extends string, Keys extends string> = Keys extends `${Name}.${infer Rest}` ? Rest : never;
@@ -29,7 +41,7 @@ type Below<Name extends string, Keys extends string> = Keys extends `${Name}.${i
 type Nested<Keys extends string, Above extends string> = {
   readonly [Key in Keys as Key extends `${infer First}.${string}` ? First : Key]?:
     | (Key extends `${infer First}.${string}`
-        ? Nested<Below<First, Keys>, `${Above}${First}.`>
+        ? Nested<Below<First, Keys>, `${Above}${First}.`> | Switch<`${Above}${First}`>
         : `${Above}${Key}` extends KeyName
           ? ValueOf<`${Above}${Key}`>
           : never)

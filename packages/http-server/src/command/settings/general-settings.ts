@@ -4,6 +4,7 @@ import { type ServerSetting, serverList } from "./server-list.ts";
 import {
   ANSWERING,
   CLIENTS,
+  DEPLOYING,
   EVERY_ROLE,
   HANDLING,
   RUNNING,
@@ -97,7 +98,7 @@ export const GENERAL_SETTINGS = {
       servers
         .map(({ name, url, limit }) => `${name}=${shownAddress(url)}${limit ? `#limit=${limit}` : ""}`)
         .join(" "),
-    commands: EVERY_ROLE,
+    commands: DEPLOYING,
     text: "a model and a server for it, which may end in `#limit=4`, its slots; may be repeated",
   },
   name: {

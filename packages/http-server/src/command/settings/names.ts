@@ -19,6 +19,13 @@ export const KEYS: ReadonlyMap<string, Key> = new Map(
 
 export const CONFIG_VARIABLE = "MODELGATE_CONFIG";
 
+/** Flags that are no key in another spelling: one names one thing of several, others are short for a whole group. */
+const FLAGS: Readonly<Partial<Record<KeyName, string>>> = {
+  servers: "server",
+  "docker.enabled": "docker",
+  "deployments.enabled": "deployments",
+};
+
 export const VARIABLES: ReadonlyMap<string, Key> = new Map(
   [...KEYS.values()].map((key) => [variableOf(key.name), key]),
 );
@@ -35,13 +42,14 @@ export function keysOf(setting: SettingName): readonly Key[] {
   return [own, { name: `${setting as SecretName}File`, setting, isFile: true }];
 }
 
-/** `dataDir` → `data-dir`, `postgres.url` → `postgres-url`. A flag that may be repeated names one thing. */
+/** `dataDir` → `data-dir`, `postgres.url` → `postgres-url`. */
 export function flagOf(name: KeyName, command?: CommandName): string {
   const own = KEYS.get(name);
   const { flag, commands } = settingOf(own?.setting ?? (name as SettingName));
   if (flag !== undefined && command === commands[0]) return flag;
-  if (name === "servers") return "server";
-  return name.replaceAll(".", "-").replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return (
+    FLAGS[name] ?? name.replaceAll(".", "-").replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  );
 }
 
 /** `dataDir` → `MODELGATE_DATA_DIR`, `postgres.url` → `MODELGATE_POSTGRES_URL`. */

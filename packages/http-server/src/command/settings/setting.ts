@@ -7,7 +7,10 @@ export const ROLE_NAMES = ["serve", "gateway", "scheduler", "reaper"] as const;
 export type RoleName = (typeof ROLE_NAMES)[number];
 
 /** Commands that ask a running gateway. */
-export const CLIENTS = ["models", "tasks", "cancel", "retry", "result", "submit"] as const;
+export const CLIENTS = [
+  ...(["models", "tasks", "cancel", "retry", "result", "submit"] as const),
+  ...(["deploy", "undeploy", "deployments", "logs"] as const),
+] as const;
 
 export type CommandName = RoleName | (typeof CLIENTS)[number] | "config" | "doctor" | "migrate" | "sweep";
 
@@ -25,6 +28,8 @@ export const HANDLING = ["serve", "gateway", "scheduler", ...LOOKERS] as const;
 export const EVERY_ROLE = [...ROLE_NAMES, ...LOOKERS] as const;
 /** Whoever opens the stores. */
 export const STORING = [...EVERY_ROLE, "sweep"] as const;
+/** Whoever needs to know what is deployed: a trial reads it. */
+export const DEPLOYING = [...EVERY_ROLE, "deploy"] as const;
 
 /** One thing that the command can be told: a flag, an environment variable and a key of the file alike. */
 export interface Setting<T> {

@@ -1,3 +1,6 @@
+import { CMS_SETTINGS } from "./cms-settings.ts";
+import { DEPLOYMENT_SETTINGS } from "./deployment-settings.ts";
+import { DOCKER_SETTINGS } from "./docker-settings.ts";
 import { GENERAL_SETTINGS } from "./general-settings.ts";
 import type { Kind } from "./kinds.ts";
 import { POSTGRES_SETTINGS } from "./postgres-settings.ts";
@@ -11,6 +14,9 @@ const SETTINGS = {
   ...STORE_SETTINGS,
   ...POSTGRES_SETTINGS,
   ...S3_SETTINGS,
+  ...DOCKER_SETTINGS,
+  ...DEPLOYMENT_SETTINGS,
+  ...CMS_SETTINGS,
 } as const;
 
 type Table = typeof SETTINGS;

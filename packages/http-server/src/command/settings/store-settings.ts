@@ -8,7 +8,7 @@ export const STORE_SETTINGS = {
   store: {
     kind: oneOf(["sqlite", "postgres"], "STORE"),
     default: "sqlite",
-    commands: [...STORING, "migrate"],
+    commands: [...STORING, "migrate", "deploy"],
     text: "where tasks are: in the data directory, or in PostgreSQL",
   },
   objects: {

@@ -5,6 +5,7 @@ import {
   type Ledger,
   type ObjectStore,
   type OperationOptions,
+  type RecordStore,
   type Wakeups,
 } from "@modelgate/core";
 import { CommandError } from "../command-error.ts";
@@ -17,6 +18,7 @@ import { type Backend, storeFailure } from "./store-failure.ts";
 /** The backends that the settings name. */
 export interface Stores {
   readonly ledger: Ledger;
+  readonly records: RecordStore;
   readonly wakeups: Wakeups | undefined;
   readonly objects: ObjectStore;
   /** Ends uploads that nobody completes any more; absent where there are none. */
@@ -69,13 +71,13 @@ async function openTasks(settings: Settings): Promise<Omit<Stores, keyof Objects
   if (settings.store === "sqlite") {
     const { sqliteStore } = await import("@modelgate/adapters-storage/sqlite");
     const store = sqliteStore({ directory: settings.dataDir });
-    return { ledger: store.ledger, wakeups: undefined, close: () => store.close() };
+    return { ledger: store.ledger, records: store.records, wakeups: undefined, close: () => store.close() };
   }
   const options = postgresOptions(settings);
   const { postgresStore } = await import("@modelgate/adapters-storage/postgres");
   const store = explained("postgres", settings, () => postgresStore(options));
   const wakeups = settings.wakeups === "none" ? undefined : store.wakeups;
-  return { ledger: store.ledger, wakeups, close: () => store.close() };
+  return { ledger: store.ledger, records: store.records, wakeups, close: () => store.close() };
 }
 
 async function openObjects(settings: Settings): Promise<Objects> {

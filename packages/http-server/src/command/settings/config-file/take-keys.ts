@@ -18,11 +18,14 @@ export function takeKeys(content: unknown, path: string): { taken: TakenKey[]; p
     for (const [own, value] of Object.entries(object)) {
       const name = `${above}${own}`;
       const key = own.includes(".") ? undefined : KEYS.get(name);
+      // `docker: true` is short for `docker: { enabled: true }`.
+      const enabling = KEYS.get(`${name}.enabled`);
       if (key !== undefined) {
         // Many write null for what they leave open.
         if (value !== null && value !== undefined) taken.push({ key, value });
       } else if (!isGroup(name)) problems.push(unknownKey(name, path));
       else if (isPlainObject(value)) visit(value, `${name}.`);
+      else if (typeof value === "boolean" && enabling !== undefined) taken.push({ key: enabling, value });
       else if (value !== null && value !== undefined)
         problems.push(`"${name}" in ${path} must be an object with the keys ${membersOf(name).join(", ")}.`);
     }
