@@ -75,6 +75,27 @@ const OPTIONS = [
     [["packages/adapters-storage/src/s3/options.ts", "S3ObjectStoreOptions"]],
   ],
   [
+    "@modelgate/core",
+    "deployments of createGateway(options)",
+    [["packages/core/src/deployments/api.ts", "DeploymentsOptions"]],
+  ],
+  [
+    "@modelgate/adapters-docker/discovery",
+    "dockerDiscovery(options)",
+    [
+      ["packages/adapters-docker/src/discovery/options.ts", "DockerDiscoveryOptions"],
+      ["packages/adapters-docker/src/connection/options.ts", "DockerConnectionOptions"],
+    ],
+  ],
+  [
+    "@modelgate/adapters-docker/deployer",
+    "dockerDeployer(options)",
+    [
+      ["packages/adapters-docker/src/deployer/options.ts", "DockerDeployerOptions"],
+      ["packages/adapters-docker/src/connection/options.ts", "DockerConnectionOptions"],
+    ],
+  ],
+  [
     "@modelgate/http-server",
     "createHttpHandler(gateway, options)",
     [["packages/http-server/src/options.ts", "HttpOptions"]],

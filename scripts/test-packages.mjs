@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const packages = ["core", "adapters-storage", "http-server"];
+const packages = ["core", "adapters-storage", "adapters-docker", "http-server"];
 /** What may come with a package of ours that asks for no backend. A new one is a decision, so it is written here. */
 const CORE_TREE = ["@modelgate/core", "eventemitter3", "ky", "p-queue", "p-timeout", "undici"];
 /** The newest of each line that the registry has for every platform. */
@@ -142,6 +142,11 @@ try {
     const cwd = project("storage-alone");
     install(cwd, tarballs.get("core"), tarballs.get("adapters-storage"));
     expectTree(cwd, [...CORE_TREE, "@modelgate/adapters-storage"]);
+  });
+  check("adapters-docker brings no client", () => {
+    const cwd = project("docker-alone");
+    install(cwd, tarballs.get("core"), tarballs.get("adapters-docker"));
+    expectTree(cwd, [...CORE_TREE, "@modelgate/adapters-docker"]);
   });
 
   const cwd = project("consumer");

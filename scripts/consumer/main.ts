@@ -5,6 +5,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cmsTemplate, dockerDeployer } from "@modelgate/adapters-docker/deployer";
+import { dockerDiscovery } from "@modelgate/adapters-docker/discovery";
 import { filesystemObjectStore } from "@modelgate/adapters-storage/filesystem";
 import { sqliteStore } from "@modelgate/adapters-storage/sqlite";
 import {
@@ -16,7 +18,7 @@ import {
   type TaskRecord,
 } from "@modelgate/core";
 import { rankOf } from "@modelgate/core/adapter";
-import { memoryDiscovery, memoryProtocol } from "@modelgate/core/memory";
+import { memoryDiscovery, memoryProtocol, memoryRecordStore } from "@modelgate/core/memory";
 import { createHttpHandler } from "@modelgate/http-server";
 import { serveHttp } from "@modelgate/http-server/node";
 
@@ -82,7 +84,29 @@ async function onDisk(): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
 }
 
+/** With a socket where nobody answers: what is needed is there, and a gateway that cannot deploy runs all the same. */
+async function onDocker(): Promise<void> {
+  const cms = cmsProtocol();
+  const address = { socketPath: join(tmpdir(), "nobody-answers-here.sock") };
+  const discovery = dockerDiscovery({ ...address, probe: new Map([["cms", cms]]) });
+  const deployer = dockerDeployer(address);
+  const template = cmsTemplate({ image: "cogstacksystems/cogstack-modelserve:latest" });
+  const gateway = createGateway({
+    discovery,
+    protocols: [cms],
+    deployments: { records: memoryRecordStore(), deployer, template },
+  });
+  await gateway.start();
+  const asked = gateway.deployments?.deploy({ model: "ner", modelUri: "s3://models/ner" });
+  await assert.rejects(Promise.resolve(asked), (error: unknown) =>
+    GatewayError.is(error, "DEPLOYER_UNAVAILABLE"),
+  );
+  await gateway.stop();
+  await Promise.all([deployer.close(), discovery.close(), cms.close()]);
+}
+
 assert.equal(rankOf(1000, 1, 10), 990);
 await inMemory();
 await onDisk();
+await onDocker();
 console.log(`in memory and on disk on Node ${process.versions.node}`);

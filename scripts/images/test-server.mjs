@@ -49,6 +49,8 @@ const numberOf = (name) => Number(settings[name]);
 
 const startedAt = Date.now();
 const counts = {};
+/** When each path was first answered with 200. */
+const firstAt = {};
 const memory = [];
 const runs = [];
 let readyAt = null;
@@ -143,7 +145,7 @@ function cancel() {
 const always = {
   "GET /healthz": () => [200, "OK"],
   "GET /argv": () => [200, { argv: args, env: process.env }],
-  "GET /counts": () => [200, { counts, inFlight, startedAt, readyAt, pid: process.pid }],
+  "GET /counts": () => [200, { counts, firstAt, inFlight, startedAt, readyAt, pid: process.pid }],
   "POST /exit": ({ query }) => process.exit(Number(query.get("code") ?? settings.EXIT_CODE)),
   "POST /allocate": ({ query }) => {
     allocate(Number(query.get("mb") ?? settings.ALLOCATE_MB));
@@ -178,6 +180,7 @@ const server = createServer(async (request, response) => {
   });
   try {
     const [status, content] = await answerTo(request);
+    if (status === 200) firstAt[request.url.split("?", 1)[0]] ??= Date.now();
     const isText = typeof content === "string";
     response.writeHead(status, { "content-type": isText ? "text/plain; charset=utf-8" : "application/json" });
     response.end(isText ? content : JSON.stringify(content));

@@ -2,8 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { GatewayError } from "@modelgate/core";
-import type Dockerode from "dockerode";
 import { isSupported, LOWEST_API, parseVersion } from "./api-version.ts";
+
+/** What is used of a client of the `dockerode` package that is handed in. */
+export interface DockerClientLike {
+  readonly modem: object;
+}
 
 /**
  * Where the engine is and how it is spoken to. With neither `client`, `socketPath` nor `host`, the environment says:
@@ -11,7 +15,7 @@ import { isSupported, LOWEST_API, parseVersion } from "./api-version.ts";
  */
 export interface DockerConnectionOptions {
   /** A client of one's own instead of an address, over SSH for example. It is not closed. */
-  readonly client?: Dockerode | undefined;
+  readonly client?: DockerClientLike | undefined;
   /** Path of the engine's socket. */
   readonly socketPath?: string | undefined;
   /** `unix:///run/docker.sock`, `tcp://host:port`, `http://host:port` or `https://host:port`. */
@@ -41,7 +45,7 @@ export const CONNECTION_OPTIONS: readonly (keyof DockerConnectionOptions)[] = [
 ];
 
 export type EngineAddress =
-  | { readonly kind: "client"; readonly client: Dockerode }
+  | { readonly kind: "client"; readonly client: DockerClientLike }
   | { readonly kind: "socket"; readonly socketPath: string }
   | {
       readonly kind: "tcp";
@@ -89,7 +93,8 @@ function addressOf(options: DockerConnectionOptions, environment: NodeJS.Process
   }
   if (tls !== undefined) checkTls(tls);
   if (client !== undefined) {
-    if (typeof client?.modem?.dial !== "function") throw invalid("client", "must be a client of dockerode");
+    const { dial } = (client?.modem ?? {}) as { readonly dial?: unknown };
+    if (typeof dial !== "function") throw invalid("client", "must be a client of dockerode");
     if (tls !== undefined) throw invalid("tls", "cannot stand beside client; give it to the client");
     return { kind: "client", client };
   }

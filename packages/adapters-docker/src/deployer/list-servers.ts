@@ -40,26 +40,32 @@ export class Servers {
     if (identity === undefined) return undefined;
     const [imageDigest, exit] = await Promise.all([
       this.#images.digestOf(ImageID, Image, options),
-      stateOf(State) === "stopped" ? this.#exitOf(container, options) : undefined,
+      hasEnded(State) ? this.#exitOf(container, options) : undefined,
     ]);
     if (exit === null) return undefined;
     const name = (Names?.[0] ?? "").replace(/^\//, "");
     return deployedServer(identity, { id: Id, name, state: stateOf(State), exit, imageDigest });
   }
 
-  /** Resolves `null` when it is gone meanwhile. */
-  async #exitOf({ Id, Status }: ListedContainer, options: OperationOptions): Promise<Exit | null> {
+  /** Resolves `null` when it is gone meanwhile, and `undefined` when it runs again. */
+  async #exitOf({ Id, Status }: ListedContainer, options: OperationOptions): Promise<Exit | null | undefined> {
     const key = `${Id} ${/\((\d+)\)/.exec(Status)?.[1] ?? ""}`;
     const known = this.#exits.get(key);
     if (known !== undefined) return known;
     const container = await inspectContainer(this.#connection, Id, options);
     if (container === undefined) return null;
+    if (!hasEnded(container.State.Status)) return undefined;
     const { ExitCode, OOMKilled } = container.State;
     const exit = { code: ExitCode, isOutOfMemory: OOMKilled };
     if (this.#exits.size >= MOST_REMEMBERED) this.#exits.clear();
     this.#exits.set(key, exit);
     return exit;
   }
+}
+
+/** Between two starts it has ended, too: whoever waits for it to become ready learns why it does not. */
+function hasEnded(state: string): boolean {
+  return stateOf(state) === "stopped" || state === "restarting";
 }
 
 /** What is said of a server; what is not known is absent. */

@@ -165,14 +165,18 @@ class DockerDiscovery implements Discovery, EngineWatcher {
   async #started({ signal }: OperationOptions): Promise<void> {
     this.#servers.start();
     this.#watch.start();
+    const { clock } = this.#settings.probing;
     let cancelTimer = (): void => {};
     const timer = new Promise<void>((resolve) => {
-      cancelTimer = this.#settings.probing.clock.after(FIRST_LISTING_MS, resolve);
+      cancelTimer = clock.after(FIRST_LISTING_MS, resolve);
     });
+    // Nothing else keeps a process alive that waits for an engine that is away.
+    const letGo = clock.hold?.();
     try {
       await unlessAborted(Promise.race([this.#firstListing, timer]), signal, this.#closing.signal);
     } finally {
       cancelTimer();
+      letGo?.();
     }
   }
 

@@ -1,4 +1,4 @@
-export type { DockerConnectionOptions, DockerTlsOptions } from "../connection/options.ts";
+export type { DockerClientLike, DockerConnectionOptions, DockerTlsOptions } from "../connection/options.ts";
 export { DEFAULT_LABELS, type DockerLabels } from "../labels.ts";
 export { serverIdOf } from "../server-id.ts";
 export type { AddressKind } from "./address.ts";

@@ -101,7 +101,7 @@ export interface DeployedServer extends DeploymentIdentity {
   readonly serverId: string;
   readonly name: string;
   readonly state: DeployedState;
-  /** How it ended, when it is stopped. */
+  /** How it ended, when it is stopped, or when its engine is about to start it again. */
   readonly exit?: { readonly code: number; readonly isOutOfMemory: boolean } | undefined;
   /** Of the image that it runs. */
   readonly imageDigest?: string | undefined;

@@ -14,6 +14,16 @@ const MAX_BYTES = 200_000;
 /** All deployments of an installation, by model. */
 export type Entries = ReadonlyMap<string, Entry>;
 
+/** The entries as they were at one version. */
+interface Edition {
+  readonly version: string | null;
+  /** Counts the changes. */
+  readonly number: number;
+  readonly entries: Entries;
+}
+
+const EMPTY: Edition = { version: null, number: 0, entries: new Map() };
+
 /** What a change makes of the entries: the new one, `null` to strike it out, or `undefined` to leave all as it is. */
 export type EntryChange = { readonly model: string; readonly entry: Entry | null };
 
@@ -24,7 +34,9 @@ export type EntryChange = { readonly model: string; readonly entry: Entry | null
 export class DeploymentBook {
   readonly #records: RecordStore;
   readonly #clock: Clock;
-  #last: { readonly version: string; readonly entries: Entries } | undefined;
+  #last: Edition | undefined;
+  /** Counts what was taken notice of. */
+  #taken = 0;
 
   constructor(records: RecordStore, clock: Clock) {
     this.#records = records;
@@ -37,8 +49,7 @@ export class DeploymentBook {
   }
 
   async read(signal?: AbortSignal): Promise<Entries> {
-    const record = await this.#call(signal, (options) => this.#records.get(KEY, options));
-    return this.#take(record);
+    return (await this.#read(signal)).entries;
   }
 
   /**
@@ -51,8 +62,7 @@ export class DeploymentBook {
   ): Promise<Entries> {
     for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
       const before = tries === 1 ? this.#last : undefined;
-      const entries = before?.entries ?? (await this.read(signal));
-      const version = this.#last?.version ?? null;
+      const { version, number, entries } = before ?? (await this.#read(signal));
       const decided = decide(entries);
       const changes = decided === undefined ? [] : [decided].flat();
       if (changes.length === 0) {
@@ -65,24 +75,30 @@ export class DeploymentBook {
         if (entry === null) after.delete(model);
         else after.set(model, entry);
       }
+      const since = this.#taken;
       const record = await this.#call(signal, (options) =>
-        this.#records.put(KEY, toJson(after), version, options),
+        this.#records.put(KEY, toJson(after, number + 1), version, options),
       );
-      if (record !== undefined) return this.#take(record);
-      this.#last = undefined;
+      if (record !== undefined) return this.#take(record, since).entries;
     }
     throw new GatewayError("STORE_UNAVAILABLE", "the deployments are being changed by too many at once");
   }
 
-  #take(record: StoredRecord | undefined): Entries {
-    if (record === undefined) {
-      this.#last = undefined;
-      return new Map();
-    }
-    if (this.#last?.version !== record.version) {
-      this.#last = { version: record.version, entries: fromJson(record.value) };
-    }
-    return this.#last.entries;
+  async #read(signal?: AbortSignal): Promise<Edition> {
+    const since = this.#taken;
+    const record = await this.#call(signal, (options) => this.#records.get(KEY, options));
+    return this.#take(record, since);
+  }
+
+  /** Calls overtake each other: what was older than what was taken notice of meanwhile must not undo it. */
+  #take(record: StoredRecord | undefined, since: number): Edition {
+    const last = this.#last;
+    if (last !== undefined && last.version === record?.version) return last;
+    const edition = record === undefined ? EMPTY : fromJson(record);
+    if (last !== undefined && this.#taken !== since && edition.number <= last.number) return last;
+    this.#taken += 1;
+    this.#last = edition;
+    return edition;
   }
 
   async #call<T>(
@@ -95,8 +111,8 @@ export class DeploymentBook {
   }
 }
 
-function toJson(entries: Entries): JsonValue {
-  const text = JSON.stringify({ v: 1, entries: [...entries.values()] });
+function toJson(entries: Entries, number: number): JsonValue {
+  const text = JSON.stringify({ v: 1, number, entries: [...entries.values()] });
   if (text.length > MAX_BYTES) {
     throw new GatewayError("NO_ROOM", `${entries.size} deployments are more than one installation can keep`, {
       details: { field: "model" },
@@ -105,10 +121,16 @@ function toJson(entries: Entries): JsonValue {
   return JSON.parse(text) as JsonValue;
 }
 
-function fromJson(value: JsonValue): Entries {
-  const { v, entries } = value as unknown as { readonly v: number; readonly entries: readonly Entry[] };
+function fromJson({ version, value }: StoredRecord): Edition {
+  const { v, number = 0, entries } = value as unknown as Written;
   if (v !== 1) {
     throw new GatewayError("STORE_TOO_NEW", "the deployments were written by a newer version of Modelgate");
   }
-  return new Map(entries.map((entry) => [entry.model, entry]));
+  return { version, number, entries: new Map(entries.map((entry) => [entry.model, entry])) };
+}
+
+interface Written {
+  readonly v: number;
+  readonly number?: number;
+  readonly entries: readonly Entry[];
 }

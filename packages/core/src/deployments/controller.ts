@@ -196,6 +196,13 @@ export class DeploymentController {
     this.#wake?.();
   }
 
+  /** Work has come for a model that has no ready server; what waits is counted at once if that may start one. */
+  wanted(model: string): void {
+    const isMissing = !this.#known.has(model) && !this.#host.isServedBesides(model, this.#ours);
+    if (isMissing) this.#lanesAtMs = Number.NEGATIVE_INFINITY;
+    this.poke();
+  }
+
   /** Something is known anew of a server. */
   serverChanged(): void {
     this.news.tell();
@@ -363,11 +370,17 @@ export class DeploymentController {
   async until(isSo: () => boolean, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const { clock } = this.#host;
     const endMs = clock.monotonic() + timeoutMs;
-    while (!isSo() && clock.monotonic() < endMs) {
-      signal?.throwIfAborted();
-      await this.news.wait(Math.max(1, Math.min(ROUND_MS, endMs - clock.monotonic())), signal);
-      if (!this.#isRunning) this.#take(await this.book.read(signal));
-      else await sleep(clock, 0, signal);
+    // Whoever waits here keeps the process alive; no timer does.
+    const letGo = clock.hold?.();
+    try {
+      while (!isSo() && clock.monotonic() < endMs) {
+        signal?.throwIfAborted();
+        await this.news.wait(Math.max(1, Math.min(ROUND_MS, endMs - clock.monotonic())), signal);
+        if (!this.#isRunning) this.#take(await this.book.read(signal));
+        else await sleep(clock, 0, signal);
+      }
+    } finally {
+      letGo?.();
     }
   }
 }

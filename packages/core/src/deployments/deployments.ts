@@ -196,11 +196,13 @@ export class StandardDeployments implements Deployments {
     const installation = await controller.installation();
     const isLate = new AbortController();
     const cancel = clock.after(ENGINE_TIMEOUT_MS, () => isLate.abort(engineAway()));
+    const letGo = clock.hold?.();
     const signals = signal === undefined ? [isLate.signal] : [isLate.signal, signal];
     try {
       await deployer.list(installation, { signal: AbortSignal.any(signals) });
     } finally {
       cancel();
+      letGo?.();
     }
   }
 

@@ -162,7 +162,9 @@ export class Driver {
         const now = (await deployer.list(installation, { signal })).find(({ id }) => id === server.id);
         if (now === undefined)
           throw new GatewayError("SERVER_EXITED", "The server was removed while it started.");
-        if (now.state === "stopped") throw exitError(now);
+        // An engine that starts it again and again would hide why it does not become ready.
+        const isFirstStart = this.#entry.readyAtMs === undefined;
+        if (now.state === "stopped" || (isFirstStart && now.exit !== undefined)) throw exitError(now);
       }
       await news(signal);
       await this.#confirm();

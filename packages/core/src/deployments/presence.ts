@@ -26,12 +26,14 @@ interface Seen {
   readonly version: string;
   /** When this version was first seen here, by the monotonic clock. */
   readonly atMs: number;
+  /** Its own: by that it knows when the others give it up. */
+  readonly leaseMs: number;
   readonly marks: Marks;
 }
 
 /**
  * Which gateways are there. Each rewrites a record of its own every third of a lease; one whose record has not changed
- * for a lease, as counted by whoever looks, is gone. No two clocks are ever compared.
+ * for its lease, as counted by whoever looks, is gone. No two clocks are ever compared.
  */
 export class Presence {
   readonly id: string;
@@ -65,7 +67,7 @@ export class Presence {
   isLive(id: string): boolean {
     if (id === this.id) return true;
     const seen = this.#others.get(id);
-    return seen !== undefined && this.#clock.monotonic() - seen.atMs <= this.#leaseMs;
+    return seen !== undefined && this.#clock.monotonic() - seen.atMs <= seen.leaseMs;
   }
 
   /** What the other live gateways told last, and when that was first seen here, by the monotonic clock. */
@@ -85,7 +87,7 @@ export class Presence {
     const told = JSON.stringify(marks.acks);
     if (nowMs - this.#beatenMs < this.#leaseMs / 3 && told === this.#told) return;
     this.#count += 1;
-    const value = { v: 1, count: this.#count, ...marks } as unknown as JsonValue;
+    const value = { v: 1, count: this.#count, leaseMs: this.#leaseMs, ...marks } as unknown as JsonValue;
     const key = `${PREFIX}${this.id}`;
     const put = (expected: string | null) =>
       this.#call((signal) => this.#records.put(key, value, expected, { signal }));
@@ -110,7 +112,8 @@ export class Presence {
         if (id === this.id) continue;
         const before = this.#others.get(id);
         const isSame = before?.version === version;
-        found.set(id, isSame ? before : { version, atMs: nowMs, marks: value as unknown as Marks });
+        const { leaseMs, ...marks } = value as unknown as Marks & { readonly leaseMs: number };
+        found.set(id, isSame ? before : { version, atMs: nowMs, leaseMs, marks });
       }
       cursor = page.nextCursor;
     } while (cursor !== undefined);
@@ -121,8 +124,8 @@ export class Presence {
   /** Forgets gateways that have been gone for long. */
   async sweep(): Promise<void> {
     const nowMs = this.#clock.monotonic();
-    for (const [id, { version, atMs }] of this.#others) {
-      if (nowMs - atMs < this.#leaseMs * 6) continue;
+    for (const [id, { version, atMs, leaseMs }] of this.#others) {
+      if (nowMs - atMs < leaseMs * 6) continue;
       await this.#call((signal) => this.#records.delete(`${PREFIX}${id}`, version, { signal }));
     }
   }

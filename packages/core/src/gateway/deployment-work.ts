@@ -89,9 +89,11 @@ export class DeploymentWork {
 
   /** Work has come for the model. */
   wanted(model: string): void {
-    if (!this.expects(model)) return;
+    const { directory } = this.#host;
+    // One that is known by nothing here was found in the store, where somebody else has just made it on demand.
+    if (!this.expects(model) && directory.knows(model)) return;
     this.#controller.activity.touch(model);
-    if (!this.#host.directory.hasReady(model)) this.#controller.poke();
+    if (!directory.hasReady(model)) this.#controller.wanted(model);
   }
 
   /** An attempt began. */

@@ -70,12 +70,16 @@ export class GatewayWork {
 
   start(): Promise<void> {
     if (this.#stopping !== undefined) return this.#stopping;
-    this.#starting ??= this.#start().catch((error: unknown) => {
-      // A start that failed may be tried again.
-      this.#starting = undefined;
-      this.directory.stop();
-      throw error;
-    });
+    // No timer keeps a process alive that waits here for its first look at the servers.
+    const letGo = this.#starting === undefined ? this.#options.clock.hold?.() : undefined;
+    this.#starting ??= this.#start()
+      .catch((error: unknown) => {
+        // A start that failed may be tried again.
+        this.#starting = undefined;
+        this.directory.stop();
+        throw error;
+      })
+      .finally(letGo);
     return this.#starting;
   }
 

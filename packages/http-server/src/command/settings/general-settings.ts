@@ -117,8 +117,9 @@ export const GENERAL_SETTINGS = {
     kind: wholeNumber(100, DAY_MS),
     default: 10_000,
     unit: "ms",
-    commands: RUNNING,
-    text: "how long a task is held without a sign of life",
+    // All of them tell each other by it that they live, and look after what one that died has deployed.
+    commands: EVERY_ROLE,
+    text: "how long a task, or a deployment's step, is held without a sign of life",
   },
   pollMs: {
     kind: wholeNumber(1, DAY_MS),
