@@ -48,7 +48,10 @@ export class Servers {
   }
 
   /** Resolves `null` when it is gone meanwhile, and `undefined` when it runs again. */
-  async #exitOf({ Id, Status }: ListedContainer, options: OperationOptions): Promise<Exit | null | undefined> {
+  async #exitOf(
+    { Id, Status }: ListedContainer,
+    options: OperationOptions,
+  ): Promise<Exit | null | undefined> {
     const key = `${Id} ${/\((\d+)\)/.exec(Status)?.[1] ?? ""}`;
     const known = this.#exits.get(key);
     if (known !== undefined) return known;

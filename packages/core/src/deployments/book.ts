@@ -8,8 +8,8 @@ const KEY = "deployments/book";
 /** Writers that meet each other try again so often; each time somebody else got on. */
 const MAX_TRIES = 100;
 const STORE_TIMEOUT_MS = 10_000;
-/** The record store takes 256 KiB; what is left keeps room for what is written later of the entries. */
-const MAX_BYTES = 200_000;
+/** The record store takes 256 KiB. New entries are refused before, so that there is room for what becomes of the others. */
+const MAX_CHARACTERS = 200_000;
 
 /** All deployments of an installation, by model. */
 export type Entries = ReadonlyMap<string, Entry>;
@@ -75,10 +75,11 @@ export class DeploymentBook {
         if (entry === null) after.delete(model);
         else after.set(model, entry);
       }
+      const text = JSON.stringify({ v: 1, number: number + 1, entries: [...after.values()] });
+      if (after.size > entries.size && text.length > MAX_CHARACTERS) throw full(entries.size);
+      const value = JSON.parse(text) as JsonValue;
       const since = this.#taken;
-      const record = await this.#call(signal, (options) =>
-        this.#records.put(KEY, toJson(after, number + 1), version, options),
-      );
+      const record = await this.#call(signal, (options) => this.#records.put(KEY, value, version, options));
       if (record !== undefined) return this.#take(record, since).entries;
     }
     throw new GatewayError("STORE_UNAVAILABLE", "the deployments are being changed by too many at once");
@@ -111,14 +112,9 @@ export class DeploymentBook {
   }
 }
 
-function toJson(entries: Entries, number: number): JsonValue {
-  const text = JSON.stringify({ v: 1, number, entries: [...entries.values()] });
-  if (text.length > MAX_BYTES) {
-    throw new GatewayError("NO_ROOM", `${entries.size} deployments are more than one installation can keep`, {
-      details: { field: "model" },
-    });
-  }
-  return JSON.parse(text) as JsonValue;
+function full(count: number): GatewayError {
+  const message = `${count} deployments are as many as one installation can keep; remove some`;
+  return new GatewayError("NO_ROOM", message, { details: { field: "model" } });
 }
 
 function fromJson({ version, value }: StoredRecord): Edition {

@@ -49,7 +49,7 @@ export interface Entry {
   readonly drain?: { readonly why: DrainReason; readonly atMs: number } | undefined;
 }
 
-export interface EntryServer {
+interface EntryServer {
   readonly id: string;
   readonly serverId: string;
   readonly name: string;

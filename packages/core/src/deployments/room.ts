@@ -3,7 +3,7 @@ import type { ServerDemands } from "./api.ts";
 import type { Entries } from "./book.ts";
 import { type Entry, takesRoom } from "./entry.ts";
 
-export const NO_ROOM_TAKEN: Room = { memoryBytes: 0, cpus: 0, gpus: 0 };
+const NO_ROOM_TAKEN: Room = { memoryBytes: 0, cpus: 0, gpus: 0 };
 const KINDS = ["memoryBytes", "cpus", "gpus"] as const;
 
 /** What a deployment is charged: its limit, else its reservation, else the default. */

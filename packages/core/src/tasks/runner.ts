@@ -176,6 +176,8 @@ export class Runner {
 
   /** Whether an exchange has something to carry or to ask for now. */
   #hasReason(): boolean {
+    // What was asked and not answered may have brought grants, whether or not there is anything left to ask for.
+    if (this.#firstSentMs !== undefined) return true;
     if (this.#outbox.size > 0 || this.#holds.released.length > 0) return true;
     const nowMs = this.#options.clock.monotonic();
     if (this.#renewals(nowMs).isDue) return true;

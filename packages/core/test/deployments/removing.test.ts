@@ -100,6 +100,32 @@ describe("removing", () => {
     expect(await codeOf("nobody")).toBe("DEPLOYMENT_UNKNOWN");
   });
 
+  it("is not put off for ever by an exchange that failed while its server was the only one", async () => {
+    const world = new World();
+    let isAway = false;
+    const failing = new Proxy(world.ledger, {
+      get(target, name) {
+        if (name === "exchange" && isAway)
+          return () => Promise.reject(new GatewayError("STORE_UNAVAILABLE", "the store is away"));
+        const found: unknown = Reflect.get(target, name);
+        return typeof found === "function" ? found.bind(target) : found;
+      },
+    });
+    const node = await world.start("a", { ledger: failing });
+    const deployments = deploymentsOf(node.gateway);
+    await world.settle(deployments.deploy({ model: MODEL, modelUri: "s3://m", ttlMs: null }));
+    await world.settle(deployments.settled(MODEL, { until: "ready", timeoutMs: 60_000 }));
+    isAway = true;
+    const before = node.errors.length;
+    await world.until("an exchange failed", () => node.errors.length > before);
+    // From now on no server is offered to the ledger.
+    const removing = deployments.remove(MODEL);
+    await world.until("it drains", async () => (await world.entries())[0]?.phase === "draining");
+    isAway = false;
+    await world.settle(removing, 20_000);
+    expect(world.events("removed")).toBe(1);
+  });
+
   it("waits for an exchange under way, which may bring work for the server", async () => {
     const world = new World({ workMs: 200 });
     let holdMs = 0;

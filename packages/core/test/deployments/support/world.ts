@@ -234,7 +234,7 @@ export class World {
   }
 }
 
-export function serverSpec({ model, demands }: { model: string; demands?: DeploymentDemands }): ServerSpec {
+function serverSpec({ model, demands }: { model: string; demands?: DeploymentDemands }): ServerSpec {
   return { image: model.startsWith("missing") ? "missing" : "server", port: 8000, ...demands };
 }
 

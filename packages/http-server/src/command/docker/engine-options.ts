@@ -10,7 +10,7 @@ import { readPem } from "../stores/read-pem.ts";
 type ConnectionOptions = Pick<DockerDeployerOptions, "socketPath" | "host" | "tls" | "timeoutMs">;
 
 /** Where the engine is. Throws `CommandError` for a certificate that cannot be read. */
-export function connectionOptions(settings: Settings): ConnectionOptions {
+function connectionOptions(settings: Settings): ConnectionOptions {
   const tls = {
     ca: readPem(settings, "docker.tls.caFile"),
     cert: readPem(settings, "docker.tls.certFile"),

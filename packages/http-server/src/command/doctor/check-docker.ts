@@ -25,7 +25,7 @@ export async function checkDocker(settings: Settings): Promise<Finding[]> {
 }
 
 /** What an inspection says to whoever runs the gateway. */
-export function dockerFindings(seen: DockerInspection, settings: Settings): Finding[] {
+function dockerFindings(seen: DockerInspection, settings: Settings): Finding[] {
   const isDeploying = settings["deployments.enabled"] && settings["deployments.deploys"];
   const faults = seen.problems.map(({ message, field, step }) =>
     fail(CHECK, printable(message), hintOf(field, step, settings)),
