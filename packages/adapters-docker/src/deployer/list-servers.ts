@@ -3,6 +3,7 @@ import type { EngineConnection } from "../connection/connection.ts";
 import type { DockerLabels } from "../labels.ts";
 import { serverIdOf } from "../server-id.ts";
 import { inspectContainer, type ListedContainer, listContainers, stateOf } from "./containers.ts";
+import { endFailure } from "./failure.ts";
 import type { Images } from "./images.ts";
 import { identityOf } from "./own-labels.ts";
 
@@ -58,8 +59,9 @@ export class Servers {
     const container = await inspectContainer(this.#connection, Id, options);
     if (container === undefined) return null;
     if (!hasEnded(container.State.Status)) return undefined;
-    const { ExitCode, OOMKilled } = container.State;
-    const exit = { code: ExitCode, isOutOfMemory: OOMKilled };
+    const { ExitCode: exitCode, OOMKilled: isOutOfMemory } = container.State;
+    const { message } = endFailure({ exitCode, isOutOfMemory });
+    const exit = { code: exitCode, isOutOfMemory, message };
     if (this.#exits.size >= MOST_REMEMBERED) this.#exits.clear();
     this.#exits.set(key, exit);
     return exit;

@@ -43,7 +43,7 @@ export interface DockerDiscoveryOptions extends DockerConnectionOptions, ProbeOp
   readonly port?: number | undefined;
   /** The protocol of servers that name none. Default `cms`. */
   readonly protocol?: string | undefined;
-  /** How long the engine may go unlistened to before all is listed again, to be sure. Default 30 s. */
+  /** How long the engine may go unlistened to before all is listed again, to be sure. Default 60 s. */
   readonly listIntervalMs?: number | undefined;
   /** After this time a server that was asked to stop, and did not, is given work again. Default 10 min. */
   readonly drainMs?: number | undefined;
@@ -93,7 +93,7 @@ export function checkDiscoveryOptions(options: DockerDiscoveryOptions): Discover
     publishedHost: text("publishedHost", options.publishedHost),
     port,
     protocol: text("protocol", options.protocol) ?? "cms",
-    listIntervalMs: duration("listIntervalMs", options.listIntervalMs ?? 30_000),
+    listIntervalMs: duration("listIntervalMs", options.listIntervalMs ?? 60_000),
     drainMs: duration("drainMs", options.drainMs ?? 600_000),
     onWarning,
   };

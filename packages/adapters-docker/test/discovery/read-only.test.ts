@@ -88,6 +88,6 @@ describe.skipIf(socketPath === "")("the Docker discovery", () => {
     };
     await world.watch({ socketPath: filter.socketPath, clock });
     expect(filter.calls.filter((call) => call === "GET /containers/json")).toHaveLength(1);
-    expect(timers).toContain(30_000);
+    expect(timers).toContain(60_000);
   });
 });

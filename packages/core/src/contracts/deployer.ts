@@ -101,8 +101,13 @@ export interface DeployedServer extends DeploymentIdentity {
   readonly serverId: string;
   readonly name: string;
   readonly state: DeployedState;
-  /** How it ended, when it is stopped, or when its engine is about to start it again. */
-  readonly exit?: { readonly code: number; readonly isOutOfMemory: boolean } | undefined;
+  /**
+   * How it ended, when it is stopped, or when its engine is about to start it again; `message` says what the engine
+   * knows of why, in words without secrets.
+   */
+  readonly exit?:
+    | { readonly code: number; readonly isOutOfMemory: boolean; readonly message?: string | undefined }
+    | undefined;
   /** Of the image that it runs. */
   readonly imageDigest?: string | undefined;
 }

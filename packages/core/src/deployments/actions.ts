@@ -40,9 +40,7 @@ export class DeploymentActions {
     const nowMs = clock.now();
     switch (step.kind) {
       case "intend":
-        return (await this.#isWanted(step.configuration))
-          ? await this.intend(this.#autoEntry(step.configuration))
-          : undefined;
+        return await this.intend(this.#autoEntry(step.configuration));
       case "begin":
         return await this.#begin(step.entry);
       case "claim":
@@ -194,11 +192,6 @@ export class DeploymentActions {
       ledger.list({ filter: { model, states }, limit: 1 }, { signal }),
     );
     return items.length > 0;
-  }
-
-  /** Asks the ledger once more: what waited a moment ago may have ended, and its server been removed since. */
-  async #isWanted({ model, keepWarm }: Configuration): Promise<boolean> {
-    return keepWarm || this.#host.activity.isAsked(model) || (await this.#isAtWork(model));
   }
 
   async #adopt(server: DeployedServer): Promise<Entries> {

@@ -1,6 +1,6 @@
 import { sleep } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
-import type { PrepareProgress, Room, ServerSpec } from "../contracts/deployer.ts";
+import type { PrepareProgress, Room } from "../contracts/deployer.ts";
 import type { ServerState } from "../contracts/discovery.ts";
 import type { LaneStats, Ledger } from "../contracts/ledger.ts";
 import { GatewayError } from "../errors.ts";
@@ -20,6 +20,7 @@ import { LogKeeper } from "./log-keeper.ts";
 import { News } from "./news.ts";
 import type { ResolvedDeployments } from "./options.ts";
 import { Presence } from "./presence.ts";
+import { serverSpecOf } from "./server-spec.ts";
 
 /** What the controller needs of the gateway that it is part of. */
 export interface ControllerHost {
@@ -337,7 +338,10 @@ export class DeploymentController {
         this.#host.onChange(entry, known);
     }
     for (const [model, entry] of before) {
-      if (!entries.has(model)) this.#host.onGone(entry);
+      if (entries.has(model)) continue;
+      // What waited before its server was removed may have ended, and is no reason to make another one.
+      this.#lanesAtMs = Number.NEGATIVE_INFINITY;
+      this.#host.onGone(entry);
     }
     this.#drivers.release(entries);
     this.news.tell();
@@ -349,11 +353,7 @@ export class DeploymentController {
       this.options;
     if (deployer === undefined) throw new GatewayError("UNSUPPORTED", "this gateway has no deployer");
     const installation = await this.installation();
-    const specOf = ({ model, modelUri, modelType, demands, kind }: Entry): ServerSpec => ({
-      // A server that a person asked for survives a restart of its host; others are deployed again when they are asked for.
-      restart: kind === "manual" ? "unless-stopped" : "no",
-      ...template({ model, modelUri, modelType, demands }),
-    });
+    const specOf = (entry: Entry) => serverSpecOf(template, entry);
     return {
       ...{ book: this.book, deployer, clock, random, installation, specOf, serverState, onError },
       ...{ attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs },
@@ -361,8 +361,10 @@ export class DeploymentController {
       isCurrent: () => this.#presence.isCurrent,
       news: (until) => this.news.wait(NEWS_MS, until),
       keepLog: (failed, server) => this.logs.keep(failed.model, deployer, server, installation, signal),
-      failTasks: ({ model, error }) =>
-        failTasks(model, error ?? { code: "START_FAILED", message: "The server could not be started." }),
+      failTasks: ({ model, error }) => {
+        const { code, message } = error ?? { code: "START_FAILED", message: "it could not be started" };
+        return failTasks(model, { code, message: `Its model's server could not be deployed: ${message}.` });
+      },
     };
   }
 

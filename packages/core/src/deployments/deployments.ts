@@ -14,6 +14,7 @@ import type { DeploymentController } from "./controller.ts";
 import { drain, type Entry, newEntry, stop, toDeployment } from "./entry.ts";
 import { resolveModel } from "./resolve-model.ts";
 import { isTooLarge, roomOf } from "./room.ts";
+import { serverSpecOf } from "./server-spec.ts";
 import { checkModelName } from "./validate.ts";
 import { checkDemands } from "./validate-demands.ts";
 import { checkTtl } from "./validate-ttl.ts";
@@ -172,8 +173,7 @@ export class StandardDeployments implements Deployments {
     const demands = request.demands === undefined ? undefined : checkDemands(request.demands);
     const { requiresKnownUri } = manual;
     const source = await resolveModel(request, { tracking, requiresKnownUri, signal });
-    const spec = template({ model, ...source, demands });
-    const room = roomOf(spec, defaultRoom);
+    const room = roomOf(template({ model, ...source, demands }), defaultRoom);
     const short = isTooLarge(total, room);
     if (short !== undefined) {
       const message = `${short} of ${room[short]} is more than all deployments together may take (${total[short]})`;
@@ -181,7 +181,8 @@ export class StandardDeployments implements Deployments {
     }
     const { modelUri, modelType, trackingId } = source;
     const parts = { model, modelUri, modelType, trackingId, demands, room, ttlMs, idleTtlMs: undefined };
-    return { spec, entry: newEntry({ ...parts, kind: "manual", generation: newId() }, clock.now()) };
+    const entry = newEntry({ ...parts, kind: "manual", generation: newId() }, clock.now());
+    return { entry, spec: serverSpecOf(template, entry) };
   }
 
   #requireDeployer(): Deployer {

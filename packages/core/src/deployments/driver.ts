@@ -45,6 +45,8 @@ const FINAL: ReadonlySet<GatewayErrorCode> = new Set([
 const AWAY: ReadonlySet<GatewayErrorCode> = new Set(["DEPLOYER_UNAVAILABLE", "STORE_UNAVAILABLE"]);
 const LONGEST_RETRY_MS = 60_000;
 const LONGEST_AWAY_MS = 5_000;
+/** Less than an engine waits before it starts a server again that has ended. */
+const ENDED_LOOK_MS = 50;
 /** How often somebody else may be met under the same name before it counts as a failure. */
 const MAX_MEETINGS = 10;
 
@@ -149,26 +151,42 @@ export class Driver {
   }
 
   async #awaitReady(server: DeployedServer): Promise<void> {
-    const { clock, deployer, installation, readyTimeoutMs, serverState, news } = this.#host;
+    const { clock, readyTimeoutMs, serverState, news } = this.#host;
     const untilMs = clock.monotonic() + readyTimeoutMs;
     const signal = this.#signal;
-    while (serverState(server.serverId) !== "ready") {
+    let wasListed = false;
+    for (;;) {
+      const state = serverState(server.serverId);
+      if (state === "ready") return;
       if (clock.monotonic() >= untilMs) {
         const seconds = Math.round(readyTimeoutMs / 1000);
-        throw new GatewayError("NEVER_READY", `The server was not ready within ${seconds} seconds.`);
+        throw new GatewayError("NEVER_READY", `it was not ready within ${seconds} seconds`);
       }
       // Of what is listed as starting there is nothing new to learn; of what is not listed there may be.
-      if (serverState(server.serverId) === undefined) {
-        const now = (await deployer.list(installation, { signal })).find(({ id }) => id === server.id);
-        if (now === undefined)
-          throw new GatewayError("SERVER_EXITED", "The server was removed while it started.");
-        // An engine that starts it again and again would hide why it does not become ready.
-        const isFirstStart = this.#entry.readyAtMs === undefined;
-        if (now.state === "stopped" || (isFirstStart && now.exit !== undefined)) throw exitError(now);
+      if (state === undefined) {
+        await this.#requireAlive(server);
+        // It has ended, and the engine may know it only in a moment; by the next news it has started it again.
+        if (wasListed) {
+          await sleep(clock, ENDED_LOOK_MS, signal);
+          await this.#requireAlive(server);
+        }
       }
+      wasListed = state !== undefined;
       await news(signal);
       await this.#confirm();
     }
+  }
+
+  /** Throws when a server that is to become ready has ended. */
+  async #requireAlive({ id, serverId }: DeployedServer): Promise<void> {
+    const { deployer, installation, serverState } = this.#host;
+    const now = (await deployer.list(installation, { signal: this.#signal })).find((each) => each.id === id);
+    // Started again by its engine, and ready meanwhile: it may be at work already.
+    if (serverState(serverId) === "ready") return;
+    if (now === undefined) throw new GatewayError("SERVER_EXITED", "it was removed while it started");
+    // An engine that starts it again and again would hide why it does not become ready.
+    const isFirstStart = this.#entry.readyAtMs === undefined;
+    if (now.state === "stopped" || (isFirstStart && now.exit !== undefined)) throw exitError(now);
   }
 
   async #failed(error: unknown, made: DeployedServer | undefined): Promise<void> {
@@ -183,7 +201,7 @@ export class Driver {
       await deployer.remove(server.id, { installation, graceMs: stopGraceMs, signal });
     }
     const code = GatewayError.is(error) ? error.code : "START_FAILED";
-    const message = GatewayError.is(error) ? error.message : "The server could not be started.";
+    const message = GatewayError.is(error) ? error.message : "it could not be started";
     await book.change((entries) => {
       const entry = this.#mine(entries.get(this.#entry.model));
       const isLast = FINAL.has(code) || entry.failures + 1 >= attempts;
@@ -255,10 +273,10 @@ function isAway(error: unknown): boolean {
 /** How a server ended that was not asked to. */
 function exitError({ exit }: DeployedServer): GatewayError {
   if (exit?.isOutOfMemory === true) {
-    return new GatewayError("OUT_OF_MEMORY", "The server took more memory than it may and was killed.");
+    const message = "it took more memory than it may, and was killed";
+    return new GatewayError("OUT_OF_MEMORY", exit.message ?? message);
   }
   const code = exit?.code ?? -1;
-  return new GatewayError("SERVER_EXITED", `The server ended by itself with exit code ${code}.`, {
-    details: { exitCode: code },
-  });
+  const message = exit?.message ?? `it ended with exit code ${code}`;
+  return new GatewayError("SERVER_EXITED", message, { details: { exitCode: code } });
 }

@@ -21,7 +21,7 @@ export interface Listing {
 }
 
 /** The engine is asked for all servers when it hints, and this often anyway. */
-const LIST_MS = 30_000;
+const LIST_MS = 60_000;
 /** And so soon again when it did not answer. */
 const RELIST_MS = 1_000;
 const TIMEOUT_MS = 30_000;

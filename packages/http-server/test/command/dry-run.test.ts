@@ -94,7 +94,7 @@ cms:
         Init            true
         CapDrop         ["ALL"]
         SecurityOpt     ["no-new-privileges:true"]
-        RestartPolicy   {"Name":"no"}
+        RestartPolicy   {"Name":"unless-stopped"}
         LogConfig       {"Type":"json-file","Config":{"max-size":"10485760","max-file":"3"}}
         ReadonlyRootfs  false
         Mounts          [{"Type":"volume","Source":"retrained","Target":"/app/model/retrained","ReadOnly":false},{"Type":"bind","Source":"/srv/models","Target":"/models","ReadOnly":true}]
