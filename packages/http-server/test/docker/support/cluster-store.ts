@@ -3,7 +3,7 @@ import { join } from "node:path";
 import pg from "pg";
 
 /** A deployment as it is written down. */
-export interface BookEntry {
+interface BookEntry {
   readonly model: string;
   readonly generation: string;
   readonly phase: string;

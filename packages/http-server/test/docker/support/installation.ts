@@ -16,7 +16,7 @@ import { serveHttp } from "../../../src/node.ts";
 import { type Answer, call } from "../../support/http-client.ts";
 import { templateOf } from "./template.ts";
 
-export const ADMIN_KEY = "the-key-of-the-admins";
+const ADMIN_KEY = "the-key-of-the-admins";
 
 /** What the tracker of these tests knows. */
 export const TRACKED = { uri: "models:/umls/3", type: "medcat_umls", runId: "run-1" } as const;
