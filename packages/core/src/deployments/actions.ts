@@ -34,8 +34,8 @@ export class DeploymentActions {
     this.#host = host;
   }
 
-  /** Resolves to the entries as they are then; to nothing when the step is for the engine. */
-  async take(step: Step): Promise<Entries | undefined> {
+  /** Resolves to the entries as they are then. */
+  async take(step: Step): Promise<Entries> {
     const { clock, me } = this.#host;
     const nowMs = clock.now();
     switch (step.kind) {
@@ -65,7 +65,7 @@ export class DeploymentActions {
       case "adopt":
         return await this.#adopt(step.server);
       case "removeStray":
-        return undefined;
+        return await this.#strike(step.server);
     }
   }
 
@@ -195,30 +195,40 @@ export class DeploymentActions {
   }
 
   async #adopt(server: DeployedServer): Promise<Entries> {
-    const { options, clock, me, book } = this.#host;
-    const { model, generation, kind, modelUri, ttlMs } = server;
+    const { clock, me, book } = this.#host;
+    const entry = this.#entryOf(server);
     const nowMs = clock.now();
-    const spec = options.template({ model, modelUri });
-    const entry: Entry = {
-      ...newEntry(
-        {
-          ...{ model, generation, kind, modelUri },
-          modelType: undefined,
-          trackingId: undefined,
-          demands: undefined,
-          room: roomOf(spec, options.defaultRoom),
-          ttlMs: kind === "manual" ? ttlMs : undefined,
-          idleTtlMs: kind === "auto" ? ttlMs : undefined,
-        },
-        nowMs,
-      ),
-      phase: "deploying",
-      driver: me,
-      begunAtMs: nowMs,
-      // Its time counts from when it was found: nobody remembers when it began.
-      readyAtMs: nowMs,
-    };
-    return await book.change((entries) => (entries.has(model) ? undefined : { model, entry }));
+    // Its time counts from when it was found: nobody remembers when it began.
+    const adopted: Entry = { ...begin(entry, me, nowMs), readyAtMs: nowMs };
+    return await book.change((entries) =>
+      entries.has(entry.model) ? undefined : { model: entry.model, entry: adopted },
+    );
+  }
+
+  /** Writes down that a server which nobody has is being removed, so that nobody adopts it meanwhile. */
+  async #strike(server: DeployedServer): Promise<Entries> {
+    const { book, me } = this.#host;
+    const entry = stop(this.#entryOf(server), me);
+    return await book.change((entries) =>
+      entries.has(entry.model) ? undefined : { model: entry.model, entry },
+    );
+  }
+
+  /** The entry of a server that has none. */
+  #entryOf({ model, generation, kind, modelUri, ttlMs }: DeployedServer): Entry {
+    const { options, clock } = this.#host;
+    return newEntry(
+      {
+        ...{ model, generation, kind, modelUri },
+        modelType: undefined,
+        trackingId: undefined,
+        demands: undefined,
+        room: roomOf(options.template({ model, modelUri }), options.defaultRoom),
+        ttlMs: kind === "manual" ? ttlMs : undefined,
+        idleTtlMs: kind === "auto" ? ttlMs : undefined,
+      },
+      clock.now(),
+    );
   }
 
   #autoEntry({ model, modelUri, modelType, trackingId, demands, idleTtlMs, keepWarm }: Configuration): Entry {

@@ -10,7 +10,7 @@ import { DeploymentActivity } from "./activity.ts";
 import type { Configuration } from "./api.ts";
 import { DeploymentBook, type Entries } from "./book.ts";
 import type { ConfigurationFollower } from "./configurations.ts";
-import { decide, type World } from "./decide.ts";
+import { decide, isReplaced, type World } from "./decide.ts";
 import type { DriverHost } from "./driver.ts";
 import { DriverPool } from "./driver-pool.ts";
 import { EngineWatch, type Listing } from "./engine-watch.ts";
@@ -55,6 +55,8 @@ export interface ControllerHost {
 const ROUND_MS = 500;
 const IDLE_ROUND_MS = 1_000;
 const STATS_MS = 1_000;
+/** For so long the steps of a round may rest on what it began with. */
+const FRESH_MS = 1_000;
 /** A driver looks again after so long when it hears of nothing. */
 const NEWS_MS = 1_000;
 const TIMEOUT_MS = 30_000;
@@ -257,11 +259,19 @@ export class DeploymentController {
     await this.#refresh();
     if (this.options.deployer === undefined || !this.#presence.isCurrent) return;
     const world = this.#world(this.#engine?.take());
+    const decidedMs = this.#host.clock.monotonic();
     for (const step of decide(world)) {
+      if (this.#host.clock.monotonic() - decidedMs > FRESH_MS) {
+        // What this rests on may be long past; the next round decides anew.
+        this.#engine?.want();
+        this.poke();
+        break;
+      }
       try {
         const entries = await this.actions.take(step);
-        if (entries !== undefined) this.#take(entries);
-        if (step.kind === "removeStray") this.#engine?.removeStray(step.server);
+        this.#take(entries);
+        if (step.kind === "removeStray" && isReplaced(step.server, entries))
+          this.#engine?.removeStray(step.server);
       } catch (error) {
         this.#host.onError(`deployments.${step.kind}`, error);
       }

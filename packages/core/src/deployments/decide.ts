@@ -149,3 +149,9 @@ function strayStep(server: DeployedServer, world: World): Step | undefined {
     ? { kind: "adopt", server }
     : { kind: "removeStray", server };
 }
+
+/** Whether another generation has its model, so that nobody can take it over. */
+export function isReplaced({ model, generation }: DeployedServer, entries: Entries): boolean {
+  const entry = entries.get(model);
+  return entry !== undefined && entry.generation !== generation;
+}

@@ -63,6 +63,11 @@ export class EngineWatch {
     return listing;
   }
 
+  /** The next look is not to wait. */
+  want(): void {
+    this.#isWanted = true;
+  }
+
   /** Asks the engine when it is time. */
   look(): void {
     const { clock, onError, onNews } = this.#options;
