@@ -107,11 +107,19 @@ describe.skipIf(socket === undefined)("an engine that goes away", () => {
       async () => void (await new Api(engine.socketPath).call("DELETE", `/images/${image}?force=1`)),
     );
     const spec = serverSpec({ image, pull: "always" });
-    const prepare = () => bench.deployer.prepare(spec, bench.identity());
-    once(proxy, "POST", /images\/create$/, "cut-body");
-    const errors = await Promise.all([errorOf(prepare()), errorOf(prepare())]);
+    const waiting = new Set<string>();
+    const prepare = (who: string) => {
+      const onProgress = () => void waiting.add(who);
+      return bench.deployer.prepare(spec, bench.identity(), { onProgress });
+    };
+    once(proxy, "POST", /images\/create$/, "stall-body");
+    const failing = Promise.all([errorOf(prepare("one")), errorOf(prepare("other"))]);
+    await until("both wait for one pull", () => waiting.size === 2);
+    proxy.goAway();
+    proxy.mode = "passing";
+    const errors = await failing;
     expect(errors.map(({ code }) => code)).toEqual(["DEPLOYER_UNAVAILABLE", "DEPLOYER_UNAVAILABLE"]);
-    await prepare();
+    await prepare("again");
     expect(proxy.count("POST", /images\/create$/)).toBe(2);
   });
 

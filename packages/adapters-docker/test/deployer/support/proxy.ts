@@ -18,9 +18,8 @@ export class EngineProxy {
   readonly socketPath: string;
   /** What is not allowed is answered with 403, as filters of the engine's socket do. */
   isAllowed: (asked: Asked) => boolean = () => true;
-  /** What goes wrong with a call: it is lost on its way there, its answer is, it ends in the middle, or stalls there. */
-  fault: (asked: Asked) => "lose-request" | "lose-answer" | "cut-body" | "stall-body" | undefined = () =>
-    undefined;
+  /** What goes wrong with a call: it is lost on its way there, its answer is, or it stalls in the middle. */
+  fault: (asked: Asked) => "lose-request" | "lose-answer" | "stall-body" | undefined = () => undefined;
   mode: "passing" | "hanging" | "away" = "passing";
   readonly #folder: string;
   readonly #server: Server;
@@ -54,7 +53,6 @@ export class EngineProxy {
           return;
         }
         response.writeHead(answer.statusCode ?? 502, answer.headers);
-        if (fault === "cut-body") answer.once("data", () => setImmediate(() => incoming.socket.destroy()));
         response.flushHeaders();
         if (fault === "stall-body") {
           answer.once("data", (piece) => response.write(piece) && answer.pause());
