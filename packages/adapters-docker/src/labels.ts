@@ -1,4 +1,4 @@
-import { GatewayError } from "@modelgate/core";
+import { invalidOption } from "@modelgate/core/adapter";
 
 /** The keys of the labels that are read and written. Each may be given another name. */
 export interface DockerLabels {
@@ -58,22 +58,18 @@ export function labelsFrom(given: Partial<DockerLabels> = {}): DockerLabels {
   const labels: Record<keyof DockerLabels, string> = { ...DEFAULT_LABELS };
   for (const [name, key] of Object.entries(given)) {
     const field = `labels.${name}`;
-    if (!(name in DEFAULT_LABELS)) throw invalid(field, "is not a label that is used");
+    if (!(name in DEFAULT_LABELS)) throw invalidOption(field, "is not a label that is used");
     if (key === undefined) continue;
     // An engine's filter takes all after the first "=" for the value.
     if (typeof key !== "string" || !/^[^\s=]+$/.test(key)) {
-      throw invalid(field, 'must be the key of a label, without spaces and "="');
+      throw invalidOption(field, 'must be the key of a label, without spaces and "="');
     }
     labels[name as keyof DockerLabels] = key;
   }
   const names = Object.keys(labels) as (keyof DockerLabels)[];
   for (const [at, name] of names.entries()) {
     const other = names.slice(0, at).find((earlier) => labels[earlier] === labels[name]);
-    if (other !== undefined) throw invalid(`labels.${name}`, `is the same as labels.${other}`);
+    if (other !== undefined) throw invalidOption(`labels.${name}`, `is the same as labels.${other}`);
   }
   return labels;
-}
-
-function invalid(field: string, what: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${what}`, { details: { field } });
 }

@@ -2,6 +2,8 @@
  * What an author of a Ledger or TaskStore builds on: the pure rules, so that every store decides alike. And of a
  * Discovery: the probing of what it found.
  */
+
+export { sleep } from "./clock.ts";
 export { MonitoredServers } from "./discovery/monitored-servers.ts";
 export {
   checkNames,
@@ -13,6 +15,7 @@ export {
 export type { ServerEntry } from "./discovery/server-entry.ts";
 export type { ServerProbe } from "./discovery/server-monitor.ts";
 export { unlessAborted } from "./discovery/unless-aborted.ts";
+export { invalidOption, numberWithin } from "./option-checks.ts";
 export {
   type LaneCursor,
   type OpenLanes,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { GatewayError } from "@modelgate/core";
+import { invalidOption } from "@modelgate/core/adapter";
 import { isSupported, LOWEST_API, parseVersion } from "./api-version.ts";
 
 /** What is used of a client of the `dockerode` package that is handed in. */
@@ -74,13 +74,13 @@ export function checkConnectionOptions(
 ): ConnectionSettings {
   const { apiVersion, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   if (!(Number.isFinite(timeoutMs) && timeoutMs > 0 && timeoutMs <= LONGEST_MS)) {
-    throw invalid("timeoutMs", `is ${timeoutMs}; give milliseconds, above 0`);
+    throw invalidOption("timeoutMs", `is ${timeoutMs}; give milliseconds, above 0`);
   }
   if (apiVersion !== undefined && parseVersion(apiVersion) === undefined) {
-    throw invalid("apiVersion", 'must be a version such as "1.43"');
+    throw invalidOption("apiVersion", 'must be a version such as "1.43"');
   }
   if (apiVersion !== undefined && !isSupported(apiVersion)) {
-    throw invalid("apiVersion", `is ${apiVersion}; give ${LOWEST_API} or a newer one`);
+    throw invalidOption("apiVersion", `is ${apiVersion}; give ${LOWEST_API} or a newer one`);
   }
   return { address: addressOf(options, environment), apiVersion, timeoutMs };
 }
@@ -89,18 +89,19 @@ function addressOf(options: DockerConnectionOptions, environment: NodeJS.Process
   const { client, socketPath, host, tls } = options;
   const given = Object.entries({ client, socketPath, host }).filter(([, value]) => value !== undefined);
   if (given.length > 1) {
-    throw invalid(given[1]?.[0] ?? "host", `cannot stand beside ${given[0]?.[0]}; give one of them`);
+    throw invalidOption(given[1]?.[0] ?? "host", `cannot stand beside ${given[0]?.[0]}; give one of them`);
   }
   if (tls !== undefined) checkTls(tls);
   if (client !== undefined) {
     const { dial } = (client?.modem ?? {}) as { readonly dial?: unknown };
-    if (typeof dial !== "function") throw invalid("client", "must be a client of dockerode");
-    if (tls !== undefined) throw invalid("tls", "cannot stand beside client; give it to the client");
+    if (typeof dial !== "function") throw invalidOption("client", "must be a client of dockerode");
+    if (tls !== undefined) throw invalidOption("tls", "cannot stand beside client; give it to the client");
     return { kind: "client", client };
   }
   if (socketPath !== undefined) {
-    if (typeof socketPath !== "string" || socketPath === "") throw invalid("socketPath", "must be a path");
-    if (tls !== undefined) throw invalid("tls", "cannot stand beside socketPath; give host");
+    if (typeof socketPath !== "string" || socketPath === "")
+      throw invalidOption("socketPath", "must be a path");
+    if (tls !== undefined) throw invalidOption("tls", "cannot stand beside socketPath; give host");
     return { kind: "socket", socketPath };
   }
   if (host !== undefined) return parseHost("host", host, tls);
@@ -113,7 +114,7 @@ function addressOfEnvironment(
 ): EngineAddress {
   const host = environment["DOCKER_HOST"];
   if (host === undefined || host === "") {
-    if (tls !== undefined) throw invalid("tls", "needs host");
+    if (tls !== undefined) throw invalidOption("tls", "needs host");
     return { kind: "socket", socketPath: usualSocket(environment) };
   }
   const isTls = (environment["DOCKER_TLS_VERIFY"] ?? "") !== "";
@@ -127,7 +128,7 @@ function tlsOfEnvironment(environment: NodeJS.ProcessEnv): DockerTlsOptions {
     try {
       return readFileSync(join(folder, name), "utf8");
     } catch {
-      throw invalid(
+      throw invalidOption(
         "DOCKER_CERT_PATH",
         `must be a folder with ca.pem, cert.pem and key.pem; no ${name} there`,
       );
@@ -153,23 +154,25 @@ function usualSocket(environment: NodeJS.ProcessEnv): string {
 
 function parseHost(field: string, host: string, tls: DockerTlsOptions | undefined): EngineAddress {
   const fix = 'must be like "unix:///run/docker.sock", "tcp://host:2376" or "https://host:2376"';
-  if (typeof host !== "string") throw invalid(field, fix);
+  if (typeof host !== "string") throw invalidOption(field, fix);
   if (host.startsWith("unix://")) {
     const socketPath = host.slice("unix://".length);
-    if (!socketPath.startsWith("/")) throw invalid(field, fix);
-    if (tls !== undefined) throw invalid("tls", `cannot stand beside a socket in ${field}`);
+    if (!socketPath.startsWith("/")) throw invalidOption(field, fix);
+    if (tls !== undefined) throw invalidOption("tls", `cannot stand beside a socket in ${field}`);
     return { kind: "socket", socketPath };
   }
   // URL knows no port of tcp, and treats its host as opaque.
   const scheme = /^(tcp|https?):\/\//.exec(host)?.[1];
   const text = host.replace(/^tcp:/, "http:");
-  if (scheme === undefined || !URL.canParse(text)) throw invalid(field, fix);
+  if (scheme === undefined || !URL.canParse(text)) throw invalidOption(field, fix);
   const url = new URL(text);
   if (url.username + url.password !== "")
-    throw invalid(field, "must have no credentials; engines check none");
-  if (url.pathname !== "/" || url.search + url.hash !== "") throw invalid(field, "must end after the port");
+    throw invalidOption(field, "must have no credentials; engines check none");
+  if (url.pathname !== "/" || url.search + url.hash !== "")
+    throw invalidOption(field, "must end after the port");
   const isTls = scheme === "https" || tls !== undefined;
-  if (scheme === "http" && tls !== undefined) throw invalid("tls", `needs tcp:// or https:// in ${field}`);
+  if (scheme === "http" && tls !== undefined)
+    throw invalidOption("tls", `needs tcp:// or https:// in ${field}`);
   return {
     kind: "tcp",
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -181,18 +184,17 @@ function parseHost(field: string, host: string, tls: DockerTlsOptions | undefine
 
 function checkTls(tls: DockerTlsOptions): void {
   if (typeof tls !== "object" || tls === null)
-    throw invalid("tls", "must be an object with ca, cert and key");
+    throw invalidOption("tls", "must be an object with ca, cert and key");
   for (const [name, value] of Object.entries(tls)) {
-    if (!["ca", "cert", "key"].includes(name)) throw invalid(`tls.${name}`, "is not a part of tls");
+    if (!["ca", "cert", "key"].includes(name)) throw invalidOption(`tls.${name}`, "is not a part of tls");
     if (value !== undefined && !(typeof value === "string" && value.includes(PEM))) {
-      throw invalid(`tls.${name}`, "must be a PEM text, not the name of its file");
+      throw invalidOption(`tls.${name}`, "must be a PEM text, not the name of its file");
     }
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    throw invalid(tls.cert === undefined ? "tls.cert" : "tls.key", "is missing; give both cert and key");
+    throw invalidOption(
+      tls.cert === undefined ? "tls.cert" : "tls.key",
+      "is missing; give both cert and key",
+    );
   }
-}
-
-function invalid(field: string, what: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${what}`, { details: { field } });
 }

@@ -4,7 +4,9 @@ import {
   GatewayError,
   type OperationOptions,
   type ServerSpec,
+  systemClock,
 } from "@modelgate/core";
+import { sleep } from "@modelgate/core/adapter";
 import type { EngineConnection } from "../connection/connection.ts";
 import { EngineError } from "../connection/engine-error.ts";
 import { type Container, inspectContainer } from "./containers.ts";
@@ -13,7 +15,6 @@ import { createFailure, errorOf } from "./failure.ts";
 import type { Images } from "./images.ts";
 import { deployedServer } from "./list-servers.ts";
 import type { DeployerSettings } from "./options.ts";
-import { pause } from "./pause.ts";
 
 /** An engine keeps a name from the first moment of making a container, and shows who has it at the last. */
 const HOLDER_TRIES = 20;
@@ -64,7 +65,7 @@ async function holderIn(
   for (let left = HOLDER_TRIES; left > 0; left -= 1) {
     const holder = await inspectContainer(connection, id, options);
     if (holder !== undefined) return holder;
-    await pause(HOLDER_PAUSE_MS, options.signal);
+    await sleep(systemClock, HOLDER_PAUSE_MS, options.signal);
   }
   return undefined;
 }

@@ -8,10 +8,6 @@ export function invalidRequest(field: string, problem: string): GatewayError {
   return new GatewayError("INVALID_REQUEST", `${field} ${problem}`, { details: { field } });
 }
 
-export function invalidOption(field: string, problem: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${problem}`, { details: { field } });
-}
-
 /**
  * A text that reaches a process byte for byte. NUL ends a text of Linux, and half of a surrogate pair has no bytes in
  * UTF-8: both would arrive as something else. Never quotes the text, which might be a secret.

@@ -1,8 +1,8 @@
 import type { ServerSpec } from "@modelgate/core";
+import { invalidOption } from "@modelgate/core/adapter";
 import { CONNECTION_OPTIONS, type DockerConnectionOptions } from "../connection/options.ts";
 import { type DockerLabels, labelsFrom } from "../labels.ts";
 import { checkPath, NETWORK } from "./check-spec.ts";
-import { invalidOption } from "./invalid.ts";
 import {
   type CredentialSources,
   checkRegistries,

@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { GatewayError } from "@modelgate/core";
-import { invalidOption } from "./invalid.ts";
+
+import { invalidOption } from "@modelgate/core/adapter";
 
 export type RegistryCredentials =
   | { readonly username: string; readonly password: string }

@@ -1,9 +1,9 @@
-import { GatewayError, type RemoveOptions } from "@modelgate/core";
+import { GatewayError, type RemoveOptions, systemClock } from "@modelgate/core";
+import { sleep } from "@modelgate/core/adapter";
 import type { EngineConnection } from "../connection/connection.ts";
 import { EngineError } from "../connection/engine-error.ts";
 import type { DockerLabels } from "../labels.ts";
 import { inspectContainer, pathOf, refusedBy, requireOurs } from "./containers.ts";
-import { pause } from "./pause.ts";
 
 /** Beyond the grace, for an engine that has to kill, unmount and delete. */
 const REMOVAL_MS = 60_000;
@@ -32,7 +32,7 @@ export async function removeServer(
     if (performance.now() > until) {
       throw new GatewayError("DEPLOYER_REFUSED", `the engine has not removed ${container.Name.slice(1)}`);
     }
-    await pause(LOOK_EVERY_MS, signal);
+    await sleep(systemClock, LOOK_EVERY_MS, signal);
   }
 }
 

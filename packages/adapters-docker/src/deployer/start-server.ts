@@ -1,10 +1,10 @@
-import { GatewayError, type OperationOptions } from "@modelgate/core";
+import { GatewayError, type OperationOptions, systemClock } from "@modelgate/core";
+import { sleep } from "@modelgate/core/adapter";
 import type { EngineConnection } from "../connection/connection.ts";
 import { EngineError } from "../connection/engine-error.ts";
 import { type Container, inspectContainer, pathOf, requireOurs } from "./containers.ts";
 import { errorOf, PROGRAM_MISSING, PROGRAM_REFUSED, startFailure } from "./failure.ts";
 import type { DeployerSettings } from "./options.ts";
-import { pause } from "./pause.ts";
 
 /** How long after its start a server is looked at once more. */
 const LOOK_AGAIN_MS = 50;
@@ -42,7 +42,7 @@ async function requireProgram(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for (const delayMs of [0, LOOK_AGAIN_MS]) {
-    if (delayMs > 0) await pause(delayMs, signal);
+    if (delayMs > 0) await sleep(systemClock, delayMs, signal);
     const state: Container["State"] | undefined = (await inspectContainer(connection, id, { signal }))?.State;
     if (state === undefined || state.Running) continue;
     if (state.ExitCode === 127) throw errorOf(PROGRAM_MISSING);

@@ -1,8 +1,9 @@
+import { systemClock } from "@modelgate/core";
+import { sleep } from "@modelgate/core/adapter";
 import type { EngineConnection } from "../connection/connection.ts";
 import { openEvents } from "../connection/events.ts";
 import type { DockerLabels } from "../labels.ts";
 import { inspectContainer } from "./containers.ts";
-import { pause } from "./pause.ts";
 
 const EVENTS = ["create", "start", "die", "oom", "stop", "pause", "unpause", "rename", "destroy"];
 const FIRST_DELAY_MS = 100;
@@ -52,6 +53,6 @@ export async function watchServers(
       // The engine is away; what else it says does not matter for a hint.
     }
     // Others that lost the same engine are not to come back at the same moment.
-    await pause(delayMs * (0.5 + Math.random() / 2), signal).catch(() => {});
+    await sleep(systemClock, delayMs * (0.5 + Math.random() / 2), signal).catch(() => {});
   }
 }

@@ -1,7 +1,7 @@
-import { GatewayError } from "@modelgate/core";
 import {
   checkNames,
   checkProbeOptions,
+  invalidOption,
   PROBE_OPTIONS,
   type ProbeOptions,
   type ProbeSettings,
@@ -72,13 +72,13 @@ export function checkDiscoveryOptions(options: DockerDiscoveryOptions): Discover
   checkNames(options, [...CONNECTION_OPTIONS, ...PROBE_OPTIONS, ...OWN_OPTIONS], "Docker discovery");
   const { address = "auto", onlyLabelled = true, port, onWarning = () => {} } = options;
   if (!["auto", "network", "published"].includes(address)) {
-    throw invalid("address", 'must be "auto", "network" or "published"');
+    throw invalidOption("address", 'must be "auto", "network" or "published"');
   }
-  if (typeof onlyLabelled !== "boolean") throw invalid("onlyLabelled", "must be true or false");
+  if (typeof onlyLabelled !== "boolean") throw invalidOption("onlyLabelled", "must be true or false");
   if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
-    throw invalid("port", `is ${port}; give a number from 1 to 65535`);
+    throw invalidOption("port", `is ${port}; give a number from 1 to 65535`);
   }
-  if (typeof onWarning !== "function") throw invalid("onWarning", "must be a function");
+  if (typeof onWarning !== "function") throw invalidOption("onWarning", "must be a function");
   const labels = labelsFrom(options.labels);
   const project = text("project", options.project);
   return {
@@ -101,14 +101,10 @@ export function checkDiscoveryOptions(options: DockerDiscoveryOptions): Discover
 
 function text(field: string, value: string | undefined): string | undefined {
   if (value === undefined || (typeof value === "string" && value !== "")) return value;
-  throw invalid(field, "must be a text that is not empty");
+  throw invalidOption(field, "must be a text that is not empty");
 }
 
 function duration(field: string, value: number): number {
   if (Number.isFinite(value) && value > 0) return value;
-  throw invalid(field, `is ${value}; give milliseconds, above 0`);
-}
-
-function invalid(field: string, what: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${what}`, { details: { field } });
+  throw invalidOption(field, `is ${value}; give milliseconds, above 0`);
 }

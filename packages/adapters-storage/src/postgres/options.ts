@@ -1,4 +1,4 @@
-import { GatewayError } from "@modelgate/core";
+import { invalidOption } from "@modelgate/core/adapter";
 
 /** What is used of a pool of the `pg` package that is handed in. */
 export interface PostgresPoolLike {
@@ -94,13 +94,13 @@ const RESERVED: ReadonlySet<string> = new Set(
 export function resolveOptions(options: PostgresStoreOptions): ResolvedOptions {
   const { url, client, schema = "modelgate" } = options;
   if (client === undefined && url !== undefined && !/^postgres(ql)?:\/\//.test(url))
-    throw invalid("url", "must begin with postgres:// or postgresql://");
+    throw invalidOption("url", "must begin with postgres:// or postgresql://");
   if (client !== undefined && typeof client.connect !== "function")
-    throw invalid("client", "must be a pool of the pg package");
+    throw invalidOption("client", "must be a pool of the pg package");
   if (!SCHEMA.test(schema) || schema.startsWith("pg_"))
-    throw invalid("schema", "must be 1 to 48 of a-z, 0-9 and _, begin with a letter, and not with pg_");
+    throw invalidOption("schema", "must be 1 to 48 of a-z, 0-9 and _, begin with a letter, and not with pg_");
   if (RESERVED.has(schema) || schema === "information_schema")
-    throw invalid("schema", `must be a name of its own; ${schema} has a meaning in SQL`);
+    throw invalidOption("schema", `must be a name of its own; ${schema} has a meaning in SQL`);
   return {
     ...options,
     schema,
@@ -115,9 +115,5 @@ export function resolveOptions(options: PostgresStoreOptions): ResolvedOptions {
 
 function within(field: string, value: number, minimum: number, maximum: number): number {
   if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
-  throw invalid(field, `must be a whole number from ${minimum} to ${maximum}; it is ${String(value)}`);
-}
-
-function invalid(field: string, message: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${message}`, { details: { field } });
+  throw invalidOption(field, `must be a whole number from ${minimum} to ${maximum}; it is ${String(value)}`);
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from "@modelgate/core";
+import { invalidOption } from "@modelgate/core/adapter";
 
 /** What is used of a `Client` of the package `minio`, version 8. */
 export interface MinioClientLike {
@@ -95,7 +95,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 export function checkOptions(options: S3ObjectStoreOptions): S3Settings {
   const { bucket, encryption } = options;
   if (typeof bucket !== "string" || !BUCKET.test(bucket) || ADDRESS.test(bucket)) {
-    throw invalid("bucket", "must be 3 to 63 characters of a-z, 0-9, - and ., as S3 has it");
+    throw invalidOption("bucket", "must be 3 to 63 characters of a-z, 0-9, - and ., as S3 has it");
   }
   return {
     client: options.client === undefined ? serverOf(options) : clientOf(options.client),
@@ -113,7 +113,7 @@ export function checkOptions(options: S3ObjectStoreOptions): S3Settings {
 function clientOf(client: MinioClientLike): MinioClientLike {
   const isClient =
     typeof client?.makeRequestStreamAsync === "function" && typeof client.presignedUrl === "function";
-  if (!isClient) throw invalid("client", "must be a Client of the package minio, version 8");
+  if (!isClient) throw invalidOption("client", "must be a Client of the package minio, version 8");
   return client;
 }
 
@@ -124,18 +124,21 @@ function serverOf(options: S3ObjectStoreOptions): ServerSettings {
     url.pathname === "/" &&
     url.username + url.password + url.search + url.hash === "";
   if (url === undefined || !isOrigin) {
-    throw invalid("endpoint", 'must be an address such as "http://127.0.0.1:9000", without keys or a path');
+    throw invalidOption(
+      "endpoint",
+      'must be an address such as "http://127.0.0.1:9000", without keys or a path',
+    );
   }
   const { addressing = "path", region = "us-east-1", sessionToken, tls } = options;
   if (addressing !== "path" && addressing !== "virtual-host") {
-    throw invalid("addressing", 'must be "path" or "virtual-host"');
+    throw invalidOption("addressing", 'must be "path" or "virtual-host"');
   }
   const ca = tls?.ca;
   if (ca !== undefined && !(typeof ca === "string" && ca.includes("-----BEGIN CERTIFICATE-----"))) {
-    throw invalid("tls.ca", "must be the PEM text of a certificate, not the name of its file");
+    throw invalidOption("tls.ca", "must be the PEM text of a certificate, not the name of its file");
   }
   const verify = tls?.verify ?? true;
-  if (typeof verify !== "boolean") throw invalid("tls.verify", "must be true or false");
+  if (typeof verify !== "boolean") throw invalidOption("tls.verify", "must be true or false");
   const isSecure = url.protocol === "https:";
   return {
     isSecure,
@@ -155,7 +158,7 @@ function prefixOf(prefix: string | undefined): string {
   if (prefix === undefined || prefix === "") return "";
   const ended = typeof prefix === "string" && !prefix.endsWith("/") ? `${prefix}/` : prefix;
   if (typeof ended === "string" && PREFIX.test(ended)) return ended;
-  throw invalid(
+  throw invalidOption(
     "prefix",
     "must be up to 500 characters of A-Z, a-z, 0-9, _, ., / and -, without empty, . or .. parts",
   );
@@ -170,13 +173,13 @@ function encryptionHeaders(encryption: S3ObjectStoreOptions["encryption"]): Reco
       "x-amz-server-side-encryption-aws-kms-key-id": text(encryption.keyId, "encryption.keyId"),
     };
   }
-  throw invalid("encryption", 'must be { kind: "s3" } or { kind: "kms", keyId }');
+  throw invalidOption("encryption", 'must be { kind: "s3" } or { kind: "kms", keyId }');
 }
 
 /** What goes into a header or into the signature of one. */
 function text(value: unknown, field: string): string {
   if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
-  throw invalid(field, "must be given, in ASCII characters without spaces");
+  throw invalidOption(field, "must be given, in ASCII characters without spaces");
 }
 
 type NumberField =
@@ -195,9 +198,5 @@ function wholeNumber(
 ): number {
   const value = options[field] ?? fallback;
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw invalid(field, `is ${value}; give a whole number from ${least} to ${most}`);
-}
-
-function invalid(field: string, what: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${what}`, { details: { field } });
+  throw invalidOption(field, `is ${value}; give a whole number from ${least} to ${most}`);
 }

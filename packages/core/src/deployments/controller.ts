@@ -31,10 +31,10 @@ export interface ControllerHost {
   readonly name: string;
   readonly leaseMs: number;
   readonly serverState: (serverId: string) => ServerState | undefined;
-  /** Whether a server that is none of `ours` is listed for the model. */
-  readonly isServedBesides: (model: string, ours: ReadonlySet<string>) => boolean;
-  /** What the listed servers take that are none of `ours`. */
-  readonly roomBesides: (ours: ReadonlySet<string>) => Room;
+  /** Whether a server that is none of ours is listed for the model. */
+  readonly isServedBesides: (model: string) => boolean;
+  /** What the listed servers take that are none of ours. */
+  readonly roomBesides: () => Room;
   /** What this gateway does on a server. */
   readonly loadOf: (serverId: string) => { readonly inFlight: number; readonly background: number };
   /** Begins to watch whether all that was asked of the ledger before now has been answered; then it says `true`. */
@@ -121,7 +121,7 @@ export class DeploymentController {
       ...{ book: this.book, options, clock, newId, me: this.#presence.id, ledger: host.ledger },
       activity: this.activity,
       lane: (model) => this.#lanes.get(model),
-      roomBesides: () => host.roomBesides(this.#ours),
+      roomBesides: host.roomBesides,
     });
   }
 
@@ -201,7 +201,7 @@ export class DeploymentController {
 
   /** Work has come for a model that has no ready server; what waits is counted at once if that may start one. */
   wanted(model: string): void {
-    const isMissing = !this.#known.has(model) && !this.#host.isServedBesides(model, this.#ours);
+    const isMissing = !this.#known.has(model) && !this.#host.isServedBesides(model);
     if (isMissing) this.#lanesAtMs = Number.NEGATIVE_INFINITY;
     this.poke();
   }
@@ -309,14 +309,13 @@ export class DeploymentController {
       (this.#lanes.get(model)?.waiting ?? 0) > 0 || this.activity.isAsked(model);
     return {
       nowMs: clock.now(),
-      me: this.#presence.id,
       entries: this.#known,
       entriesBefore: listing?.entriesBefore ?? new Map(),
       servers: listing?.servers,
       isLive: (gateway) => this.#presence.isLive(gateway),
       configurations: this.#enabled,
       isWanted,
-      isServed: (model) => isServedBesides(model, this.#ours),
+      isServed: isServedBesides,
       idleMs: (entry) => this.activity.idleMs(entry),
       remaining: (entry) => this.activity.remaining(entry),
       drainMs: this.options.drainMs,

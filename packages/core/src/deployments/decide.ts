@@ -14,7 +14,6 @@ export interface Remaining {
 /** All that a decision rests on. Instants are wall-clock milliseconds. */
 export interface World {
   readonly nowMs: number;
-  readonly me: string;
   readonly entries: Entries;
   /** As the entries were before the servers were listed: what changed in between proves nothing. */
   readonly entriesBefore: Entries;

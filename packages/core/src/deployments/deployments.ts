@@ -173,7 +173,8 @@ export class StandardDeployments implements Deployments {
     const demands = request.demands === undefined ? undefined : checkDemands(request.demands);
     const { requiresKnownUri } = manual;
     const source = await resolveModel(request, { tracking, requiresKnownUri, signal });
-    const room = roomOf(template({ model, ...source, demands }), defaultRoom);
+    const spec = serverSpecOf(template, { model, ...source, demands, kind: "manual" });
+    const room = roomOf(spec, defaultRoom);
     const short = isTooLarge(total, room);
     if (short !== undefined) {
       const message = `${short} of ${room[short]} is more than all deployments together may take (${total[short]})`;
@@ -182,7 +183,7 @@ export class StandardDeployments implements Deployments {
     const { modelUri, modelType, trackingId } = source;
     const parts = { model, modelUri, modelType, trackingId, demands, room, ttlMs, idleTtlMs: undefined };
     const entry = newEntry({ ...parts, kind: "manual", generation: newId() }, clock.now());
-    return { entry, spec: serverSpecOf(template, entry) };
+    return { entry, spec };
   }
 
   #requireDeployer(): Deployer {

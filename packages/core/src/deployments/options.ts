@@ -1,7 +1,7 @@
 import type { Deployer, Room, ServerSpec } from "../contracts/deployer.ts";
 import type { RecordStore } from "../contracts/record-store.ts";
 import type { Tracking } from "../contracts/tracking.ts";
-import { GatewayError } from "../errors.ts";
+import { invalidOption, numberWithin } from "../option-checks.ts";
 import type { DeploymentsOptions, TemplateRequest } from "./api.ts";
 
 const DAY_MS = 86_400_000;
@@ -36,20 +36,21 @@ export interface ResolvedDeployments {
 /** Fills in the defaults. Throws `INVALID_OPTIONS`, which names the field. */
 export function resolveDeployments(options: DeploymentsOptions): ResolvedDeployments {
   const { manual, auto, defaultRoom, installation } = options;
-  if (typeof options.template !== "function") throw invalid("deployments.template", "must be a function");
+  if (typeof options.template !== "function")
+    throw invalidOption("deployments.template", "must be a function");
   if (typeof options.records?.put !== "function")
-    throw invalid("deployments.records", "must be a RecordStore");
+    throw invalidOption("deployments.records", "must be a RecordStore");
   if (installation !== undefined && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(installation)) {
-    throw invalid("deployments.installation", "must be 1 to 63 of letters, digits, _ . and -");
+    throw invalidOption("deployments.installation", "must be 1 to 63 of letters, digits, _ . and -");
   }
   const ms = (name: string, value: number | undefined, standard: number, least = 1): number =>
-    within(`deployments.${name}`, value ?? standard, least, LONGEST_MS);
+    numberWithin(`deployments.${name}`, value ?? standard, least, LONGEST_MS);
   const maxTtlMs = manual?.maxTtlMs;
-  if (maxTtlMs !== undefined) within("deployments.manual.maxTtlMs", maxTtlMs, 1, LONGEST_MS);
+  if (maxTtlMs !== undefined) numberWithin("deployments.manual.maxTtlMs", maxTtlMs, 1, LONGEST_MS);
   const ttlMs = manual?.ttlMs === undefined ? Math.min(DAY_MS, maxTtlMs ?? DAY_MS) : manual.ttlMs;
-  if (ttlMs !== null) within("deployments.manual.ttlMs", ttlMs, 1, maxTtlMs ?? LONGEST_MS);
+  if (ttlMs !== null) numberWithin("deployments.manual.ttlMs", ttlMs, 1, maxTtlMs ?? LONGEST_MS);
   else if (maxTtlMs !== undefined)
-    throw invalid("deployments.manual.ttlMs", "cannot be for ever while there is a maxTtlMs");
+    throw invalidOption("deployments.manual.ttlMs", "cannot be for ever while there is a maxTtlMs");
   return {
     records: options.records,
     deployer: options.deployer,
@@ -87,24 +88,15 @@ export function resolveDeployments(options: DeploymentsOptions): ResolvedDeploym
 
 function count(name: string, value: number | undefined, standard: number): number {
   const given = value ?? standard;
-  if (!Number.isInteger(given)) throw invalid(`deployments.${name}`, "must be a whole number above 0");
-  return within(`deployments.${name}`, given, 1, 1_000);
+  if (!Number.isInteger(given)) throw invalidOption(`deployments.${name}`, "must be a whole number above 0");
+  return numberWithin(`deployments.${name}`, given, 1, 1_000);
 }
 
 function checkedRoom(field: string, room: Partial<Room>): Partial<Room> {
   for (const [kind, value] of Object.entries(room)) {
     if (kind !== "memoryBytes" && kind !== "cpus" && kind !== "gpus")
-      throw invalid(`${field}.${kind}`, "is not a kind of room; give memoryBytes, cpus or gpus");
-    if (value !== undefined) within(`${field}.${kind}`, value, 0, Number.MAX_SAFE_INTEGER);
+      throw invalidOption(`${field}.${kind}`, "is not a kind of room; give memoryBytes, cpus or gpus");
+    if (value !== undefined) numberWithin(`${field}.${kind}`, value, 0, Number.MAX_SAFE_INTEGER);
   }
   return room;
-}
-
-function within(field: string, value: number, minimum: number, maximum: number): number {
-  if (typeof value === "number" && value >= minimum && value <= maximum) return value;
-  throw invalid(field, `must be a number from ${minimum} to ${maximum}; it is ${String(value)}`);
-}
-
-function invalid(field: string, problem: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${problem}`, { details: { field } });
 }

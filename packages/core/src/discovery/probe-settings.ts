@@ -1,7 +1,7 @@
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { ServerProtocol } from "../contracts/server-protocol.ts";
-import { GatewayError } from "../errors.ts";
+import { invalidOption } from "../option-checks.ts";
 import type { ServerProbe } from "./server-monitor.ts";
 
 /** How a discovery probes what it found. All durations in milliseconds. */
@@ -50,14 +50,14 @@ export const PROBE_OPTIONS: readonly string[] = [...Object.keys(DEFAULTS), "prob
 export function checkProbeOptions(options: ProbeOptions): ProbeSettings {
   const { probe, clock = systemClock } = options;
   if (typeof probe !== "function" && typeof probe?.get !== "function") {
-    throw invalid("probe", "must be a function or the protocols by name");
+    throw invalidOption("probe", "must be a function or the protocols by name");
   }
   const settings: Record<keyof typeof DEFAULTS, number> = { ...DEFAULTS };
   for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
     const value = options[name];
     if (value === undefined) continue;
     if (!(Number.isFinite(value) && value > 0) || (name === "maxProbes" && !Number.isInteger(value))) {
-      throw invalid(name, "must be a number above 0");
+      throw invalidOption(name, "must be a number above 0");
     }
     settings[name] = value;
   }
@@ -72,12 +72,8 @@ export function checkProbeOptions(options: ProbeOptions): ProbeSettings {
 /** Throws `INVALID_OPTIONS` for an option that is not among the known ones. */
 export function checkNames(options: object, known: readonly string[], what: string): void {
   for (const name of Object.keys(options)) {
-    if (!known.includes(name)) throw invalid(name, `is not an option of the ${what}`);
+    if (!known.includes(name)) throw invalidOption(name, `is not an option of the ${what}`);
   }
-}
-
-export function invalid(field: string, problem: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${problem}`, { details: { field } });
 }
 
 function probeBy(protocols: ReadonlyMap<string, Pick<ServerProtocol, "probe">>): ServerProbe {

@@ -2,11 +2,11 @@ import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
 import type { Discovery, DiscoveryChange } from "../contracts/discovery.ts";
 import { GatewayError } from "../errors.ts";
+import { invalidOption } from "../option-checks.ts";
 import { MonitoredServers } from "./monitored-servers.ts";
 import {
   checkNames,
   checkProbeOptions,
-  invalid,
   PROBE_OPTIONS,
   type ProbeOptions,
   type ProbeSettings,
@@ -61,7 +61,8 @@ class ListedServers implements StaticDiscovery {
   constructor(options: StaticDiscoveryOptions) {
     checkNames(options, [...PROBE_OPTIONS, "servers", "drainMs"], "static discovery");
     const { drainMs = DEFAULT_DRAIN_MS } = options;
-    if (!(Number.isFinite(drainMs) && drainMs >= 0)) throw invalid("drainMs", "must be a number, 0 or more");
+    if (!(Number.isFinite(drainMs) && drainMs >= 0))
+      throw invalidOption("drainMs", "must be a number, 0 or more");
     const settings = checkProbeOptions(options);
     this.#clock = settings.clock;
     this.#drainMs = drainMs;

@@ -38,8 +38,8 @@ export class DeploymentWork {
     this.#controller = new DeploymentController(deployments, configurations.follow(), {
       ...{ clock, random, newId, ledger, name, leaseMs },
       serverState: (id) => directory.get(id)?.server.state,
-      isServedBesides: (model, ours) => this.#besides(ours).some(({ models }) => models.includes(model)),
-      roomBesides: (ours): Room => sum(this.#besides(ours).map(({ room = {} }) => room)),
+      isServedBesides: (model) => this.#besides().some(({ models }) => models.includes(model)),
+      roomBesides: (): Room => sum(this.#besides().map(({ room = {} }) => room)),
       loadOf: (id) => this.#loadOf(id),
       barrier: () => host.runner()?.barrier() ?? (() => true),
       failTasks: failLane,
@@ -52,7 +52,7 @@ export class DeploymentWork {
     this.api = new StandardDeployments({
       ...{ controller: this.#controller, configurations, clock, newId },
       isServedBesides: (model) =>
-        this.#besidesOurs().some((server) => server.state !== "draining" && server.models.includes(model)),
+        this.#besides().some((server) => server.state !== "draining" && server.models.includes(model)),
     });
   }
 
@@ -125,16 +125,11 @@ export class DeploymentWork {
     return { inFlight: inFlight + (this.#direct.get(id) ?? 0), background };
   }
 
-  #besidesOurs(): readonly ModelServer[] {
+  /** The listed servers that are none of ours. */
+  #besides(): readonly ModelServer[] {
     return [...this.#host.directory.all()]
       .map(({ server }) => server)
       .filter(({ id }) => !this.#controller.isOurs(id));
-  }
-
-  #besides(ours: ReadonlySet<string>): readonly ModelServer[] {
-    const servers: ModelServer[] = [];
-    for (const { server } of this.#host.directory.all()) if (!ours.has(server.id)) servers.push(server);
-    return servers;
   }
 
   #tell(entry: Entry, before: Entry | undefined): void {

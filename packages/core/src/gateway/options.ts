@@ -5,10 +5,10 @@ import type { Ledger } from "../contracts/ledger.ts";
 import type { ObjectStore } from "../contracts/object-store.ts";
 import type { ServerProtocol } from "../contracts/server-protocol.ts";
 import { type ResolvedDeployments, resolveDeployments } from "../deployments/options.ts";
-import { GatewayError } from "../errors.ts";
 import type { GatewayOptions } from "../gateway-api.ts";
 import { memoryLedger } from "../memory/ledger.ts";
 import { memoryObjectStore } from "../memory/object-store.ts";
+import { invalidOption, numberWithin } from "../option-checks.ts";
 import { cmsProtocol } from "../protocols/cms.ts";
 import { DEFAULT_BOOST_MS } from "../scheduler/rank.ts";
 import { newTaskId } from "../task-id.ts";
@@ -38,7 +38,7 @@ export interface ResolvedOptions
 export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   const discoveries = Array.isArray(options.discovery) ? options.discovery : [options.discovery];
   if (discoveries.length === 0 || discoveries.some((discovery) => typeof discovery?.watch !== "function")) {
-    throw invalid("discovery", "must be a Discovery, or a list with at least one");
+    throw invalidOption("discovery", "must be a Discovery, or a list with at least one");
   }
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
@@ -55,44 +55,49 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     name: options.name ?? "gateway",
     runs: options.runs ?? true,
     sweeps: options.sweeps ?? true,
-    leaseMs: within("leaseMs", options.leaseMs ?? 10_000, 100, DAY_MS),
-    pollMs: within("pollMs", options.pollMs ?? 500, 1, DAY_MS),
-    inlineBytes: within("inlineBytes", options.inlineBytes ?? 32_768, 0, 16_777_216),
-    maxPayloadBytes: within(
+    leaseMs: numberWithin("leaseMs", options.leaseMs ?? 10_000, 100, DAY_MS),
+    pollMs: numberWithin("pollMs", options.pollMs ?? 500, 1, DAY_MS),
+    inlineBytes: numberWithin("inlineBytes", options.inlineBytes ?? 32_768, 0, 16_777_216),
+    maxPayloadBytes: numberWithin(
       "maxPayloadBytes",
       options.maxPayloadBytes ?? 4_294_967_296,
       0,
       Number.MAX_SAFE_INTEGER,
     ),
-    boostMs: within("boostMs", options.boostMs ?? DEFAULT_BOOST_MS, 0, 1e14),
+    boostMs: numberWithin("boostMs", options.boostMs ?? DEFAULT_BOOST_MS, 0, 1e14),
     maxWaiting: {
-      tasks: within("maxWaiting.tasks", options.maxWaiting?.tasks ?? 10_000_000, 1, Number.MAX_SAFE_INTEGER),
-      bytes: within(
+      tasks: numberWithin(
+        "maxWaiting.tasks",
+        options.maxWaiting?.tasks ?? 10_000_000,
+        1,
+        Number.MAX_SAFE_INTEGER,
+      ),
+      bytes: numberWithin(
         "maxWaiting.bytes",
         options.maxWaiting?.bytes ?? 1_099_511_627_776,
         1,
         Number.MAX_SAFE_INTEGER,
       ),
     },
-    waitMs: within("waitMs", options.waitMs ?? DAY_MS, 1, 3650 * DAY_MS),
+    waitMs: numberWithin("waitMs", options.waitMs ?? DAY_MS, 1, 3650 * DAY_MS),
     noServerMs:
       options.noServerMs === false
         ? false
-        : within("noServerMs", options.noServerMs ?? 900_000, 1, 3650 * DAY_MS),
-    maxFailures: within("maxFailures", options.maxFailures ?? 5, 1, 1000),
-    storeWaitMs: within("storeWaitMs", options.storeWaitMs ?? 0, 0, DAY_MS),
-    idempotencyMs: within("idempotencyMs", options.idempotencyMs ?? DAY_MS, DAY_MS, 3650 * DAY_MS),
-    modelMemoryMs: within("modelMemoryMs", options.modelMemoryMs ?? DAY_MS, 0, 3650 * DAY_MS),
-    defaultLimit: within("defaultLimit", options.defaultLimit ?? 8, 1, 64),
+        : numberWithin("noServerMs", options.noServerMs ?? 900_000, 1, 3650 * DAY_MS),
+    maxFailures: numberWithin("maxFailures", options.maxFailures ?? 5, 1, 1000),
+    storeWaitMs: numberWithin("storeWaitMs", options.storeWaitMs ?? 0, 0, DAY_MS),
+    idempotencyMs: numberWithin("idempotencyMs", options.idempotencyMs ?? DAY_MS, DAY_MS, 3650 * DAY_MS),
+    modelMemoryMs: numberWithin("modelMemoryMs", options.modelMemoryMs ?? DAY_MS, 0, 3650 * DAY_MS),
+    defaultLimit: numberWithin("defaultLimit", options.defaultLimit ?? 8, 1, 64),
     retention: retention && {
-      payloadMs: within("retention.payloadMs", retention.payloadMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
-      resultMs: within("retention.resultMs", retention.resultMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
-      rowMs: within("retention.rowMs", retention.rowMs ?? 30 * DAY_MS, 0, 3650 * DAY_MS),
+      payloadMs: numberWithin("retention.payloadMs", retention.payloadMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
+      resultMs: numberWithin("retention.resultMs", retention.resultMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
+      rowMs: numberWithin("retention.rowMs", retention.rowMs ?? 30 * DAY_MS, 0, 3650 * DAY_MS),
     },
     objectSweepMs:
       options.objectSweepMs === false
         ? false
-        : within("objectSweepMs", options.objectSweepMs ?? DAY_MS, 60_000, 3650 * DAY_MS),
+        : numberWithin("objectSweepMs", options.objectSweepMs ?? DAY_MS, 60_000, 3650 * DAY_MS),
     clock,
     random,
     newId: options.newId ?? (() => newTaskId(clock.now())),
@@ -102,17 +107,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     protocols: options.protocols ?? [own(cmsProtocol())],
     owned,
   };
-  if (resolved.protocols.length === 0) throw invalid("protocols", "must name at least one ServerProtocol");
+  if (resolved.protocols.length === 0)
+    throw invalidOption("protocols", "must name at least one ServerProtocol");
   return resolved;
-}
-
-function within(field: string, value: number, minimum: number, maximum: number): number {
-  if (typeof value !== "number" || !(value >= minimum && value <= maximum)) {
-    throw invalid(field, `must be a number from ${minimum} to ${maximum}; it is ${String(value)}`);
-  }
-  return value;
-}
-
-function invalid(field: string, message: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${field} ${message}`, { details: { field } });
 }

@@ -2,7 +2,7 @@ import { systemClock } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
 import type { ServerProtocol } from "../contracts/server-protocol.ts";
-import { GatewayError } from "../errors.ts";
+import { invalidOption } from "../option-checks.ts";
 import { callCms } from "./cms-call.ts";
 import { cancelCmsRun, cmsInfo, findCmsRun, probeCms } from "./cms-control.ts";
 import { CMS_OPERATIONS, type CmsOperation, type CmsOperationSpec } from "./cms-operations.ts";
@@ -98,14 +98,15 @@ type Setting = keyof typeof DEFAULTS;
 function definedNumbers(options: CmsProtocolOptions): Partial<Record<Setting, number>> {
   const known = new Set([...Object.keys(DEFAULTS), "timeoutsMs", "clock"]);
   for (const name of Object.keys(options)) {
-    if (!known.has(name)) throw invalid(name, "is not an option of the CMS protocol");
+    if (!known.has(name)) throw invalidOption(name, "is not an option of the CMS protocol");
   }
   const given: Partial<Record<Setting, number>> = {};
   for (const name of Object.keys(DEFAULTS) as Setting[]) {
     const value = options[name];
     if (value === undefined) continue;
     const isWhole = name !== "connections" || Number.isInteger(value);
-    if (!(Number.isFinite(value) && value > 0 && isWhole)) throw invalid(name, "must be a number above 0");
+    if (!(Number.isFinite(value) && value > 0 && isWhole))
+      throw invalidOption(name, "must be a number above 0");
     given[name] = value;
   }
   return given;
@@ -118,15 +119,11 @@ function operationsWith(
   for (const [name, timeoutMs] of Object.entries(timeoutsMs)) {
     if (timeoutMs === undefined) continue;
     const operation = operations.get(name);
-    if (operation === undefined) throw invalid(`timeoutsMs.${name}`, "is not an operation of CMS");
+    if (operation === undefined) throw invalidOption(`timeoutsMs.${name}`, "is not an operation of CMS");
     if (!(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
-      throw invalid(`timeoutsMs.${name}`, "must be a number above 0");
+      throw invalidOption(`timeoutsMs.${name}`, "must be a number above 0");
     }
     operations.set(name, { ...operation, timeoutMs });
   }
   return operations;
-}
-
-function invalid(fieldName: string, problem: string): GatewayError {
-  return new GatewayError("INVALID_OPTIONS", `${fieldName} ${problem}`, { details: { field: fieldName } });
 }
