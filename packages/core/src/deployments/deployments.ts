@@ -36,6 +36,8 @@ interface Prepared {
 
 const REMOVE_LOOK_MS = 3_600_000;
 const ENGINE_TIMEOUT_MS = 5_000;
+/** On top of the grace that a server gets. */
+const LEFT_OVER_MS = 5_000;
 
 /** The deployments as users of the gateway see them. */
 export class StandardDeployments implements Deployments {
@@ -54,12 +56,24 @@ export class StandardDeployments implements Deployments {
     await this.#requireEngine(deployer, signal);
     const existing = (await controller.book.read(signal)).get(entry.model);
     if (existing === undefined || existing.phase === "failed") this.#requireFree(entry.model);
-    const entries = await controller.actions.intend(entry);
-    controller.take(entries);
-    const found = entries.get(entry.model);
-    if (found === undefined) throw gone(entry.model);
+    const found = await this.#intend(entry, signal);
     if (found.generation !== entry.generation && !joins(found, entry)) throw conflict(found);
     return this.#toDeployment(found);
+  }
+
+  /** What an earlier deployment left is removed first; nobody asked for that, so nobody is told to come again. */
+  async #intend(entry: Entry, signal: AbortSignal | undefined): Promise<Entry> {
+    const { controller } = this.#parts;
+    for (let isFirst = true; ; isFirst = false) {
+      const entries = await controller.actions.intend(entry);
+      controller.take(entries);
+      const found = entries.get(entry.model);
+      if (found === undefined) throw gone(entry.model);
+      const isLeftOver = found.phase === "stopping" && found.begunAtMs === undefined;
+      if (!isLeftOver || !isFirst) return found;
+      const isGone = (): boolean => controller.entries.get(entry.model)?.generation !== found.generation;
+      await controller.until(isGone, controller.options.stopGraceMs + LEFT_OVER_MS, signal);
+    }
   }
 
   async plan(request: DeployRequest, { signal }: OperationOptions = {}): Promise<DeploymentPlan> {

@@ -111,7 +111,10 @@ export class Driver {
     const signal = this.#signal;
     for (let meetings = 1; ; meetings += 1) {
       const existing = await this.#clearWay();
-      if (existing !== undefined) return await this.#start(existing);
+      if (existing !== undefined) {
+        const started = await this.#startAgain(existing);
+        if (started !== undefined) return started;
+      }
       await deployer.prepare(spec, identity, {
         signal,
         onProgress: (progress) => onProgress(this.#entry, progress),
@@ -138,6 +141,20 @@ export class Driver {
       await deployer.remove(id, { installation, graceMs, signal });
     }
     return servers.find(({ generation }) => generation === this.#entry.generation);
+  }
+
+  /** Resolves to nothing when a server that had been ready cannot be started: it was being taken away, and is gone. */
+  async #startAgain(server: DeployedServer): Promise<DeployedServer | undefined> {
+    const { deployer, installation, stopGraceMs: graceMs } = this.#host;
+    try {
+      return await this.#start(server);
+    } catch (error) {
+      const isOver = error instanceof NotMine || this.#signal.aborted || isAway(error);
+      if (isOver || this.#entry.readyAtMs === undefined) throw error;
+      await this.#confirm();
+      await deployer.remove(server.id, { installation, graceMs, signal: this.#signal });
+      return undefined;
+    }
   }
 
   async #start(server: DeployedServer): Promise<DeployedServer> {
@@ -194,7 +211,10 @@ export class Driver {
     const signal = this.#signal;
     await this.#confirm();
     const servers = await deployer.list(installation, { signal });
-    const server = servers.find(({ generation }) => generation === this.#entry.generation) ?? made;
+    const listed = servers.find(({ generation }) => generation === this.#entry.generation);
+    // One that had been ready and was taken away again says nothing about its deployment.
+    const counts = this.#entry.readyAtMs === undefined || made === undefined || listed !== undefined;
+    const server = listed ?? made;
     if (server !== undefined) {
       await keepLog(this.#entry, server);
       await this.#confirm();
@@ -204,10 +224,10 @@ export class Driver {
     const message = GatewayError.is(error) ? error.message : "it could not be started";
     await book.change((entries) => {
       const entry = this.#mine(entries.get(this.#entry.model));
-      const isLast = FINAL.has(code) || entry.failures + 1 >= attempts;
+      const isLast = FINAL.has(code) || (counts && entry.failures + 1 >= attempts);
       const delayMs = Math.min(LONGEST_RETRY_MS, retryMs * 2 ** entry.failures);
       const after = failTry(entry, { code, message }, clock.now(), {
-        counts: true,
+        counts,
         delayMs: isLast ? undefined : delayMs,
       });
       return { model: entry.model, entry: after };

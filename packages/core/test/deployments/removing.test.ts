@@ -63,6 +63,45 @@ describe("a deployment that a person asked for", () => {
     });
   });
 
+  it("comes back when its server was found stopped while somebody was taking it away", async () => {
+    const world = new World({ deployments: { attempts: 1 } });
+    const { deployments } = await deployed(world);
+    const before = await world.settle(deployments.get(MODEL));
+    const id = before?.server?.id ?? "";
+    const start = world.engine.start.bind(world.engine);
+    world.engine.start = async (each, installation) => {
+      if (each === id) throw new GatewayError("START_FAILED", "it is marked for removal");
+      return await start(each, installation);
+    };
+    // While an engine takes a server away by force it lists it as stopped.
+    const list = world.engine.list.bind(world.engine);
+    world.engine.list = async (installation) =>
+      (await list(installation)).map((each) => (each.id === id ? { ...each, state: "stopped" } : each));
+    await world.byHand(() => world.engine.kill(id));
+    await world.until("it is back", async () => {
+      const [entry] = await world.entries();
+      return entry?.phase === "ready" && entry.server?.id !== id;
+    });
+    expect(world.events("created")).toBe(2);
+  });
+
+  it("is made once the server is gone that an earlier one left behind", async () => {
+    const world = new World();
+    const { gateway, deployments } = await deployed(world);
+    const installation = world.engine.servers[0]?.identity?.installation ?? "";
+    await world.settle(deployments.remove(MODEL));
+    world.engine.setImage("i");
+    const spec = { image: "i" };
+    const left = { installation, model: MODEL, generation: "old", kind: "auto" } as const;
+    await world.settle(world.engine.create(spec, left));
+    await world.until("its removal is written down", async () => {
+      const [entry] = await world.entries();
+      return entry?.phase === "stopping";
+    });
+    const made = await world.settle(deploymentsOf(gateway).deploy({ model: MODEL, modelUri: "s3://m" }));
+    expect(made).toMatchObject({ model: MODEL, kind: "manual" });
+  });
+
   it("joins an equal request in progress, and refuses another", async () => {
     const world = new World();
     const one = await world.start("a");

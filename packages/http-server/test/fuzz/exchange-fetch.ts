@@ -8,7 +8,7 @@ export async function exchangeFetch(
   agent: string,
   abortAfterMs: number | undefined,
 ): Promise<{ readonly answer: RawAnswer | undefined; readonly isHung: boolean }> {
-  const limit = AbortSignal.timeout(10_000);
+  const limit = AbortSignal.timeout(25_000);
   const signal =
     abortAfterMs === undefined ? limit : AbortSignal.any([limit, AbortSignal.timeout(abortAfterMs)]);
   const hasBody = draft.framing !== "none" && !["GET", "HEAD"].includes(draft.method.toUpperCase());

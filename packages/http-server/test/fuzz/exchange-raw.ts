@@ -19,7 +19,7 @@ export interface RawOutcome {
 
 /** A connection that is silent for so long waits for more, and is told that nothing more will come. */
 const QUIET_MS = 300;
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 25_000;
 
 /** Sends bytes on a connection of its own, and gives all that comes back until it closes. */
 export async function exchangeRaw(

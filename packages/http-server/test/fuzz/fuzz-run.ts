@@ -82,14 +82,14 @@ class FuzzRun {
     if (one.raw === undefined) {
       const { draft, abortAfterMs, number } = one;
       const { answer, isHung } = await exchangeFetch(this.#url, draft, agentOf(number), abortAfterMs);
-      if (isHung) this.#fail(one, "no answer within 10 s");
+      if (isHung) this.#fail(one, "no answer within 25 s");
       if (answer === undefined) this.#setLoose(one);
       else this.#judge(one, answer);
       return;
     }
     const { received, isWhole, isHung } = await exchangeRaw(Number(new URL(this.#url).port), one.raw);
     const { answers, flaw } = readAnswers(received);
-    if (isHung) this.#fail(one, "neither an answer nor a close within 10 s");
+    if (isHung) this.#fail(one, "neither an answer nor a close within 25 s");
     if (flaw !== undefined) this.#fail(one, `the answer is no HTTP: ${flaw}`);
     if (!isWhole || one.requests > 1) this.#setLoose(one);
     if (answers.length === 0) this.#unanswered += 1;

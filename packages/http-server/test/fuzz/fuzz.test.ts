@@ -34,9 +34,9 @@ describe("requests of every kind, spoilt in every way", () => {
     await model.close();
   });
 
-  it("are answered as they should be, and leave what was accepted", { timeout: 60_000 }, async () => {
+  it("are answered as they should be, and leave what was accepted", { timeout: 120_000 }, async () => {
     const report = await fuzz({ url: server.url, adminKey, seed: 20_261_121, requests: 300 });
-    expect(report.failures).toEqual([]);
+    expect(report.failures.join("\n")).toBe("");
     expect(errors).toEqual([]);
     expect(report.accepted).toBeGreaterThan(30);
     for (const status of [200, 400, 404, 422]) expect(report.statuses.get(status)).toBeGreaterThan(0);
