@@ -4,6 +4,7 @@ import { type Fault, type FaultSwitch, parseFaults } from "./faults.ts";
 import {
   type Answer,
   busy,
+  ConnectionLost,
   json,
   message,
   methodNotAllowed,
@@ -14,8 +15,10 @@ import {
   text,
 } from "./http/answer.ts";
 import { ClientGone, readBody } from "./http/body.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import { infoRoutes, workRoutes } from "./routes/index.ts";
 import type { Model, Work, WorkRoute } from "./routes/model.ts";
+import { parseBehaviours } from "./runs/behaviours.ts";
 import type { Stats } from "./stats.ts";
 
 export interface HandlerOptions {
@@ -23,6 +26,7 @@ export interface HandlerOptions {
   stats: Stats;
   /** Undefined where the control routes are off. */
   faults: FaultSwitch | undefined;
+  rateLimit: RateLimit | undefined;
   capacity: number;
   maxBodyBytes: number;
 }
@@ -37,7 +41,10 @@ interface Exchange {
   signal: AbortSignal;
 }
 
-const controlRoutes: ReadonlySet<string> = new Set(["/_faults", "/_stats"]);
+/** Without `Retry-After`, as in CMS. */
+const tooManyRequests = message(429, "Too many requests. Please wait and try your request again.");
+
+const controlRoutes: ReadonlySet<string> = new Set(["/_faults", "/_behaviour", "/_stats"]);
 
 /** Answers requests; what it does not answer it has broken off on purpose, or its client is gone. */
 export class Handler {
@@ -74,6 +81,11 @@ export class Handler {
       }
     } catch (error) {
       if (hangUp.signal.aborted || error instanceof ClientGone) return;
+      if (error instanceof ConnectionLost) {
+        brokenByUs = true;
+        request.socket.resetAndDestroy();
+        return;
+      }
       brokenByUs = response.headersSent;
       await this.#fail(exchange, error);
     }
@@ -102,7 +114,10 @@ export class Handler {
   }
 
   async #work(exchange: Exchange, route: WorkRoute): Promise<"sent" | "broken" | "reset"> {
-    const { stats, capacity } = this.#options;
+    const { stats, capacity, rateLimit } = this.#options;
+    if (rateLimit?.admits(exchange.route, exchange.request.socket.remoteAddress ?? "") === false) {
+      return this.#send(exchange.response, tooManyRequests);
+    }
     if (stats.inFlight >= capacity) {
       stats.refused();
       return this.#send(exchange.response, busy());
@@ -186,13 +201,20 @@ export class Handler {
   }
 
   async #control({ request, route, query }: Exchange): Promise<Answer> {
-    const { stats, faults, maxBodyBytes } = this.#options;
+    const { stats, faults, maxBodyBytes, model } = this.#options;
     if (!faults) return notFound;
     const method = request.method ?? "";
     if (route === "/_stats") {
       if (method === "DELETE") stats.reset();
       else if (method !== "GET") return methodNotAllowed("GET, DELETE");
       return json(200, stats.snapshot(Number(query.get("least_received") ?? 1)));
+    }
+    if (route === "/_behaviour") {
+      const { behaviours } = model;
+      if (method === "POST") behaviours.set(...parseBehaviours(await readBody(request, maxBodyBytes)));
+      else if (method === "DELETE") behaviours.clear(query.get("name") ?? undefined);
+      else if (method !== "GET") return methodNotAllowed("GET, POST, DELETE");
+      return json(200, { behaviours: behaviours.list() });
     }
     if (method === "POST") faults.add(...parseFaults(await readBody(request, maxBodyBytes)));
     else if (method === "DELETE") faults.clear();

@@ -3,7 +3,7 @@ import { createNlpServer } from "./server.ts";
 
 function read(): CommandLine {
   try {
-    return parseCommandLine(process.argv.slice(2));
+    return parseCommandLine(process.argv.slice(2), process.env);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     process.exit(2);

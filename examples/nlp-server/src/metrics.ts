@@ -3,6 +3,8 @@ const countBounds = [0, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000];
 
 /** What Prometheus reads from `/metrics`, under the names that CMS uses. */
 export class Metrics {
+  /** One value for the whole life of a server: whoever watches it takes another for another process. */
+  readonly #startedAt = Date.now() / 1_000;
   readonly #requests = new Map<string, number>();
   readonly #durations = new Histogram(
     "http_request_duration_seconds",
@@ -38,7 +40,6 @@ export class Metrics {
   render(): string {
     const requests = [...this.#requests].map(([labels, value]) => ({ name: "", labels, value }));
     const { user, system } = process.cpuUsage();
-    const now = Date.now() / 1_000;
     return [
       family("http_requests_total", "counter", "Requests by route, method and class of status.", requests),
       this.#durations.render(),
@@ -51,7 +52,7 @@ export class Metrics {
         { name: "", labels: "", value: process.memoryUsage.rss() },
       ]),
       family("process_start_time_seconds", "gauge", "When the process began, in Unix time.", [
-        { name: "", labels: "", value: now - process.uptime() },
+        { name: "", labels: "", value: this.#startedAt },
       ]),
     ].join("");
   }

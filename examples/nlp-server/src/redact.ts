@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { RedactOptions } from "./http/parse.ts";
-import { labelNames, type Span } from "./nlp/labels.ts";
+import { nameOf, type Span } from "./nlp/labels.ts";
 
 export const noRedaction = "WARNING: No entities were detected for redaction.";
 
@@ -19,5 +19,5 @@ export function redact(text: string, spans: readonly Span[], options: RedactOpti
 
 function replacement(text: string, span: Span, { hash, mask }: RedactOptions): string {
   if (hash) return createHash("sha256").update(text.slice(span.start, span.end)).digest("hex");
-  return mask === "" ? `[${labelNames[span.label]}]` : mask;
+  return mask === "" ? `[${nameOf(span.label)}]` : mask;
 }

@@ -4,14 +4,24 @@ import { Embedder } from "./embeddings.ts";
 import { type EngineName, loadEngine } from "./engine.ts";
 import { FaultSwitch } from "./faults.ts";
 import { Handler } from "./handler.ts";
+import { LearningEngine } from "./learning/learning-engine.ts";
 import { Metrics } from "./metrics.ts";
-import { Runs } from "./runs.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { type Behaviour, type BehaviourName, Behaviours } from "./runs/behaviours.ts";
+import { journalTo } from "./runs/journal.ts";
+import type { RunStatus } from "./runs/run.ts";
+import { RunBook } from "./runs/run-book.ts";
+import { Runs } from "./runs/runs.ts";
 import { Stats, type StatsSnapshot } from "./stats.ts";
+import type { MlflowOptions } from "./tracker/mlflow-client.ts";
+import type { MlflowTracker } from "./tracker/mlflow-tracker.ts";
 
 export type { EngineName } from "./engine.ts";
 export type { Fault, FaultKind, FaultSwitch } from "./faults.ts";
 export type { Annotation } from "./nlp/code-points.ts";
-export type { RouteCount, StatsSnapshot, TextCount } from "./stats.ts";
+export type { Behaviour, BehaviourName, Behaviours } from "./runs/behaviours.ts";
+export type { RouteCount, StatsSnapshot, TextCount, TrainingCount } from "./stats.ts";
+export type { MlflowOptions } from "./tracker/mlflow-client.ts";
 
 export interface NlpServerOptions {
   /** The name in `/info`. Default `nlp`. */
@@ -26,6 +36,16 @@ export interface NlpServerOptions {
   faults?: boolean;
   /** The least time that a training or evaluation takes. Default 0. */
   runMs?: number;
+  /** Whether `/train_metacat` is there. Default false, as in CMS. */
+  metacat?: boolean;
+  /** What the server does wrong, as some real ones do; the README lists the names. Default: nothing. */
+  behaviours?: readonly (BehaviourName | (Partial<Behaviour> & { name: BehaviourName }))[];
+  /** Requests a minute to `/process` and its like, of which CMS lets half through. Default: no limit. */
+  rateLimit?: number | undefined;
+  /** Where runs are logged. Default: in memory only. */
+  mlflow?: MlflowOptions | undefined;
+  /** A file to which each beginning and end of a training is added as a line. */
+  runsJournal?: string | undefined;
   /** How long `close()` waits for what runs. Default 5000. */
   drainMs?: number;
 }
@@ -35,34 +55,68 @@ export interface NlpServer {
   listen(port?: number, host?: string): Promise<{ url: string }>;
   /** Stops accepting, lets what runs finish within `drainMs`, then breaks off the rest. */
   close(): Promise<void>;
+  /** Dies as a process that is killed: connections are reset, and runs stay as they are for ever. */
+  crash(): void;
   /** What the server has seen, as in `GET /_stats`; texts are counted only with `faults`. */
   stats(): StatsSnapshot;
+  /** The runs that the server began, the oldest first, those with invented names among them. */
+  runs(): RunSummary[];
   /** The fault switch behind `/_faults`. It has an effect only with `faults`. */
   readonly faults: FaultSwitch;
+  /** The switches behind `/_behaviour`. */
+  readonly behaviours: Behaviours;
 }
+
+export interface RunSummary {
+  id: string;
+  name: string;
+  experimentId: string;
+  status: RunStatus;
+}
+
+/** How long a stop waits until MLflow knows of it; a process is gone 4 s after its SIGTERM. */
+const lastWordsMs = 3_500;
 
 export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
   const { faults: withFaults = false, drainMs = 5_000 } = options;
   const faults = new FaultSwitch();
   const stats = new Stats(withFaults);
-  const runs = new Runs(options.runMs ?? 0);
+  const behaviours = new Behaviours();
+  behaviours.set(...(options.behaviours ?? []));
+  const journal = options.runsJournal === undefined ? undefined : journalTo(options.runsJournal);
+  const metrics = new Metrics();
+  let runs: Runs | undefined;
   const stop = new AbortController();
   const sockets = new Set<Socket>();
   let server: Server | undefined;
 
   async function listen(port = 0, host = "127.0.0.1"): Promise<{ url: string }> {
     if (server) throw new Error("The server listens already.");
-    const engine = await loadEngine(options.engine ?? "nlp");
+    const engine = new LearningEngine(await loadEngine(options.engine ?? "nlp"));
+    const name = options.modelName ?? "nlp";
+    runs = new Runs({
+      leastMs: options.runMs ?? 0,
+      book: new RunBook(await trackerOf(options.mlflow, name, engine.type)),
+      behaviours,
+      modelType: engine.type,
+      onEvent: (event) => {
+        journal?.(event);
+        stats.trained(event);
+      },
+    });
     const handler = new Handler({
       model: {
-        name: options.modelName ?? "nlp",
+        name,
         engine,
         embedder: new Embedder(),
         runs,
-        metrics: new Metrics(),
+        behaviours,
+        trainsMetacat: options.metacat ?? false,
+        metrics,
       },
       stats,
       faults: withFaults ? faults : undefined,
+      rateLimit: options.rateLimit === undefined ? undefined : new RateLimit(options.rateLimit),
       capacity: options.capacity ?? 16,
       maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
     });
@@ -86,15 +140,19 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
       });
     });
     const address = http.address() as AddressInfo;
-    const name = host.includes(":") ? `[${host}]` : host;
-    return { url: `http://${name}:${address.port}` };
+    const shown = host.includes(":") ? `[${host}]` : host;
+    return { url: `http://${shown}:${address.port}` };
   }
 
   async function close(): Promise<void> {
     stop.abort();
-    runs.cancel();
+    const stopped = runs?.stop(lastWordsMs);
     const http = server;
-    if (!http?.listening) return;
+    if (http?.listening) await closeSockets(http);
+    await stopped;
+  }
+
+  async function closeSockets(http: Server): Promise<void> {
     const closed = new Promise<void>((resolve) => http.close(() => resolve()));
     // A connection whose last answer was begun before the stop stays open; it is idle as soon as that answer is out.
     // One that was opened and never used, as clients do ahead of need, is not idle in Node's eyes.
@@ -108,5 +166,28 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
     clearTimeout(deadline);
   }
 
-  return { listen, close, stats: () => stats.snapshot(), faults };
+  function crash(): void {
+    runs?.abandon();
+    for (const socket of sockets) socket.resetAndDestroy();
+    server?.close();
+  }
+
+  function listRuns(): RunSummary[] {
+    return (runs?.book.list() ?? []).map(({ start: { id, name, experimentId }, status }) => {
+      return { id, name, experimentId, status };
+    });
+  }
+
+  return { listen, close, crash, behaviours, runs: listRuns, stats: () => stats.snapshot(), faults };
+}
+
+/** What speaks to MLflow is only loaded where there is one. */
+async function trackerOf(
+  options: MlflowOptions | undefined,
+  modelName: string,
+  type: string,
+): Promise<MlflowTracker | undefined> {
+  if (!options) return undefined;
+  const { MlflowTracker } = await import("./tracker/mlflow-tracker.ts");
+  return new MlflowTracker(options, { name: modelName.replaceAll(" ", "_"), type });
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FaultKind } from "./faults.ts";
+import type { TrainingEvent } from "./runs/runs.ts";
 
 export interface RouteCount {
   received: number;
@@ -26,6 +27,15 @@ export interface StatsSnapshot {
   /** Requests refused because the server was at its capacity. */
   refused: number;
   faults: Partial<Record<FaultKind, number>>;
+  /** Trainings and evaluations by their tracking id, as the server itself counts them. */
+  trainings: Record<string, TrainingCount>;
+}
+
+export interface TrainingCount {
+  begun: number;
+  ended: number;
+  /** How they ended, whatever any tracker says of it. */
+  statuses: Record<string, number>;
 }
 
 /** Counts what the server was asked, seen from the server. */
@@ -34,6 +44,7 @@ export class Stats {
   #routes = new Map<string, RouteCount>();
   #texts = new Map<string, TextCount>();
   #faults = new Map<FaultKind, number>();
+  #trainings = new Map<string, TrainingCount>();
   #peak = 0;
   #aborted = 0;
   #refused = 0;
@@ -73,6 +84,17 @@ export class Stats {
     this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1);
   }
 
+  trained(event: TrainingEvent): void {
+    const count = this.#trainings.get(event.trackingId) ?? { begun: 0, ended: 0, statuses: {} };
+    this.#trainings.set(event.trackingId, count);
+    if (event.event === "begun") {
+      count.begun += 1;
+      return;
+    }
+    count.ended += 1;
+    count.statuses[event.status] = (count.statuses[event.status] ?? 0) + 1;
+  }
+
   textsReceived(texts: readonly string[]): void {
     for (const count of this.#textCounts(texts)) count.received += 1;
   }
@@ -97,6 +119,9 @@ export class Stats {
       aborted: this.#aborted,
       refused: this.#refused,
       faults: Object.fromEntries(this.#faults),
+      trainings: Object.fromEntries(
+        [...this.#trainings].map(([id, count]) => [id, { ...count, statuses: { ...count.statuses } }]),
+      ),
     };
   }
 
@@ -105,6 +130,7 @@ export class Stats {
     this.#routes = new Map();
     this.#texts = new Map();
     this.#faults = new Map();
+    this.#trainings = new Map();
     this.#peak = this.inFlight;
     this.#aborted = 0;
     this.#refused = 0;

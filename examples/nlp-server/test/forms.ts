@@ -19,8 +19,12 @@ export function exportsForm(...names: readonly ("a" | "b" | "c")[]): FormData {
   return formOf("trainer_export", ...names.map(exportFile));
 }
 
-export async function postForm(running: Running, path: string, form: FormData): Promise<Response> {
-  return fetch(running.url + path, { method: "POST", body: form });
+export async function postForm(
+  { url }: Pick<Running, "url">,
+  path: string,
+  form: FormData,
+): Promise<Response> {
+  return fetch(url + path, { method: "POST", body: form });
 }
 
 /** The content type and the file name that an answer gives. */

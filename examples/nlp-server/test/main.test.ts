@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseCommandLine } from "../src/command-line.ts";
+import { exportsForm, postForm } from "./forms.ts";
 import { until } from "./running.ts";
 
 const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -76,13 +80,86 @@ describe("the command", () => {
   });
 });
 
+describe("a training in a process", () => {
+  let folder: string;
+  let journal: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "runs-journal-"));
+    journal = join(folder, "runs.ndjson");
+  });
+
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  interface JournalLine {
+    event: string;
+    tracking_id: string;
+    run_id: string;
+    status?: string;
+  }
+
+  async function train(
+    ...args: string[]
+  ): Promise<{ exit: Promise<unknown[]>; runId: string; lines(): JournalLine[] }> {
+    const { url, exit } = await run(
+      "--engine",
+      "echo",
+      "--run-ms",
+      "60000",
+      "--runs-journal",
+      journal,
+      ...args,
+    );
+    const response = await postForm({ url }, "/evaluate?tracking_id=t", exportsForm("a"));
+    const { run_id } = (await response.json()) as { run_id: string };
+    const lines = (): JournalLine[] =>
+      readFileSync(journal, "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as JournalLine);
+    return { exit, runId: run_id, lines };
+  }
+
+  it("is killed by SIGTERM within four seconds, and the account says so", async () => {
+    const { exit, runId, lines } = await train();
+    expect(lines()).toMatchObject([{ event: "begun", tracking_id: "t", run_id: runId, mode: "eval" }]);
+    const began = performance.now();
+    child?.kill("SIGTERM");
+    expect(await exit).toEqual([0, null]);
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(lines()).toMatchObject([
+      { event: "begun" },
+      { event: "ended", tracking_id: "t", status: "KILLED" },
+    ]);
+  });
+
+  it("has no end after kill -9, and its beginning is in the account", async () => {
+    const { exit, runId, lines } = await train();
+    child?.kill("SIGKILL");
+    await exit;
+    const again = await train();
+    expect(lines()).toMatchObject([
+      { event: "begun", run_id: runId },
+      { event: "begun", run_id: again.runId },
+    ]);
+  });
+});
+
 describe("the command line", () => {
   it("has defaults", () => {
     expect(parseCommandLine([])).toEqual({
       port: 8001,
       host: "127.0.0.1",
       help: false,
-      options: { modelName: "nlp", capacity: 16, engine: "nlp", runMs: 0, faults: false },
+      options: {
+        modelName: "nlp",
+        capacity: 16,
+        engine: "nlp",
+        runMs: 0,
+        metacat: false,
+        behaviours: [],
+        faults: false,
+      },
     });
   });
 
@@ -92,7 +169,30 @@ describe("the command line", () => {
     ["--capacity", "0"],
     ["--engine", "gpu"],
     ["--nothing", "1"],
+    ["--mlflow-url", "file:/tmp"],
+    ["--rate-limit", "0"],
+    ["--behaviour", "none"],
+    ["--behaviour", "parallel:ms=x"],
   ])("refuses %s %s", (...args) => {
     expect(() => parseCommandLine(args)).toThrow();
+  });
+
+  it("reads what a deployed server is told of MLflow and of meta models from the environment", () => {
+    const env = {
+      MLFLOW_TRACKING_URI: "http://mlflow:5000",
+      MLFLOW_TRACKING_USERNAME: "admin",
+      MLFLOW_TRACKING_PASSWORD: "password",
+      DISABLE_METACAT_TRAINING: "false",
+    };
+    const { options } = parseCommandLine(["--behaviour", "orphan-run,busy-after-end:ms=5:share=0.5"], env);
+    expect(options).toMatchObject({
+      metacat: true,
+      mlflow: { url: "http://mlflow:5000", username: "admin", password: "password", isRequired: false },
+      behaviours: [
+        { name: "orphan-run", ms: 1_000, share: 1, next: null },
+        { name: "busy-after-end", ms: 5, share: 0.5, next: null },
+      ],
+    });
+    expect(parseCommandLine([], { MLFLOW_TRACKING_URI: "file:/runs" }).options.mlflow).toBeUndefined();
   });
 });

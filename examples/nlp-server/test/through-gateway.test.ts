@@ -2,9 +2,10 @@ import { constants, generateKeyPairSync, privateDecrypt } from "node:crypto";
 import { cmsProtocol, createGateway, type Gateway, staticDiscovery } from "@modelgate/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exportsForm, formOf } from "./forms.ts";
+import { zipOf } from "./packages.ts";
 import { type Running, start } from "./running.ts";
 
-// Every task of CMS that does not train, through a gateway: each comes back with what the model really found.
+// Every task of CMS, through a gateway: each comes back with what the model really found or learned.
 
 const note = "😀 John Smith was seen in Berlin on 12 March 2024.";
 let running: Running;
@@ -12,7 +13,7 @@ let gateway: Gateway;
 let closeParts: () => Promise<unknown>;
 
 beforeAll(async () => {
-  running = await start({ modelName: "notes" });
+  running = await start({ modelName: "notes", metacat: true });
   const cms = cmsProtocol();
   const discovery = staticDiscovery({
     servers: [{ name: "notes", url: running.url }],
@@ -117,15 +118,64 @@ describe("through a gateway", () => {
     expect(joined.projects.map(({ id }) => id)).toEqual([1, 3]);
   });
 
-  it("evaluate ends with its run, and so does a training", async () => {
-    expect(JSON.parse(await run("evaluate", { payload: exportsForm("a") }))).toMatchObject({
-      status: "FINISHED",
-      metrics: { precision: 0.8 },
+  it("the trainings and the evaluation end with the document of their run, and teach the model", async () => {
+    const marked = JSON.stringify({
+      projects: [
+        {
+          id: 1,
+          documents: [
+            {
+              id: 1,
+              text: "Her husband came along.",
+              annotations: [
+                {
+                  start: 0,
+                  end: 11,
+                  cui: "KIN",
+                  meta_anns: { Status: { name: "Status", value: "Affirmed" } },
+                },
+                { start: 17, end: 22, cui: "KIN", correct: false, meta_anns: {} },
+              ],
+            },
+          ],
+        },
+      ],
     });
-    const training = { payload: exportsForm("a"), query: "test_size=0" };
-    expect(JSON.parse(await run("train_supervised", training))).toMatchObject({
-      status: "FINISHED",
-      metrics: { recall: 1 },
-    });
+    const texts = ["Dr Okafor was seen at Queens General Hospital (QGH).", "Dr Okafor left."];
+    const packed = new FormData();
+    const rows = texts.map((text) => JSON.stringify({ text })).join("\n");
+    packed.append("hf_dataset_package", new Blob([new Uint8Array(zipOf({ "a.jsonl": rows }))]), "set.zip");
+    const sent: Record<string, Sent> = {
+      evaluate: { payload: exportsForm("a") },
+      train_supervised: { payload: formOf("trainer_export", marked), query: "test_size=0" },
+      train_unsupervised: { payload: formOf("training_data", JSON.stringify(texts)) },
+      train_unsupervised_with_hf_hub_dataset: { payload: packed },
+      train_metacat: { payload: formOf("trainer_export", marked), query: "epochs=2" },
+    };
+    const metrics: Record<string, unknown> = {
+      evaluate: { precision: 0.8 },
+      train_supervised: { recall: 1 },
+      train_unsupervised: { number_of_docs: 2, number_of_names: 2 },
+      train_unsupervised_with_hf_hub_dataset: { number_of_docs: 2 },
+      train_metacat: { status_accuracy: 1 },
+    };
+    for (const [name, task] of Object.entries(sent)) {
+      const document = JSON.parse(await run(name, task)) as unknown;
+      expect(document).toMatchObject({
+        run: { status: "FINISHED" },
+        metrics: metrics[name],
+        tags: { "training.trainer.mode": name === "evaluate" ? "eval" : "train" },
+        error: null,
+      });
+    }
+    const { annotations } = JSON.parse(
+      await run("process", { payload: "Her husband and Okafor were at QGH." }),
+    ) as { annotations: { text: string; label_id: string; meta_anns: unknown }[] };
+    expect(annotations.map(({ text, label_id }) => [text, label_id])).toEqual([
+      ["Her husband", "KIN"],
+      ["Okafor", "PERSON"],
+      ["QGH", "ORGANISATION"],
+    ]);
+    expect(annotations[0]?.meta_anns).toMatchObject({ Status: { value: "Affirmed" } });
   });
 });

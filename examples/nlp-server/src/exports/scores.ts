@@ -9,7 +9,7 @@ interface Score {
   f1: number;
 }
 
-interface ConceptScore extends Score {
+export interface ConceptScore extends Score {
   concept: string;
   /** The model's name of the concept, or its id when the model found none. */
   name: string;

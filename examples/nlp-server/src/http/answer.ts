@@ -49,6 +49,14 @@ export class Refusal extends Error {
   }
 }
 
+/** Thrown where the connection is to be broken in place of an answer, although the work was begun. */
+export class ConnectionLost extends Error {
+  constructor() {
+    super("The connection is broken on purpose.");
+    this.name = "ConnectionLost";
+  }
+}
+
 /** Answers that CMS gives through FastAPI. */
 export const notFound: Answer = json(404, { detail: "Not Found" });
 

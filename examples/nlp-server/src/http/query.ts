@@ -54,13 +54,26 @@ export class QueryReader {
     return value ?? 0;
   }
 
-  number(name: string): number | undefined {
+  number(name: string, least: number = Number.NEGATIVE_INFINITY): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     const number = value.trim() === "" ? Number.NaN : Number(value);
+    const loc = ["query", name];
     if (Number.isNaN(number)) {
       const msg = "Input should be a valid number, unable to parse string as a number";
-      this.#issues.push({ type: "float_parsing", loc: ["query", name], msg, input: value });
+      this.#issues.push({ type: "float_parsing", loc, msg, input: value });
+    } else if (number < least) {
+      const msg = `Input should be greater than or equal to ${least}`;
+      this.#issues.push({ type: "greater_than_equal", loc, msg, input: value, ctx: { ge: least } });
+    }
+    return number;
+  }
+
+  numberAbove(name: string, bound: number): number | undefined {
+    const number = this.number(name);
+    if (number !== undefined && number <= bound) {
+      const [msg, input] = [`Input should be greater than ${bound}`, this.text(name)];
+      this.#issues.push({ type: "greater_than", loc: ["query", name], msg, input, ctx: { gt: bound } });
     }
     return number;
   }

@@ -1,4 +1,4 @@
-import { labelNames, type Span } from "./labels.ts";
+import { type MetaAnnotation, nameOf, type Span } from "./labels.ts";
 
 /** An entity as CMS sends it. Offsets count Unicode code points; `end` is exclusive. */
 export interface Annotation {
@@ -7,7 +7,8 @@ export interface Annotation {
   label_name: string;
   label_id: string;
   text: string;
-  meta_anns: Record<string, never>;
+  /** Empty until meta models were trained. */
+  meta_anns: Record<string, MetaAnnotation>;
 }
 
 /** Turns spans into annotations in one pass over the text. The spans must be in text order and not overlap. */
@@ -16,10 +17,10 @@ export function toAnnotations(text: string, spans: readonly Span[]): Annotation[
   return spans.map((span) => ({
     start: toCodePoint(span.start),
     end: toCodePoint(span.end),
-    label_name: labelNames[span.label],
+    label_name: nameOf(span.label),
     label_id: span.label,
     text: text.slice(span.start, span.end),
-    meta_anns: {},
+    meta_anns: span.meta ?? {},
   }));
 }
 

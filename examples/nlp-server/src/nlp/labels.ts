@@ -17,20 +17,30 @@ export const labelNames = {
 
 export type LabelId = keyof typeof labelNames;
 
-export function isLabel(id: string): id is LabelId {
-  return Object.hasOwn(labelNames, id);
+/** The name of a label; one that was learned from annotators has no other than its id. */
+export function nameOf(label: string): string {
+  return Object.hasOwn(labelNames, label) ? labelNames[label as LabelId] : label;
+}
+
+/** What a meta model says of an entity, such as whether it is affirmed. */
+export interface MetaAnnotation {
+  value: string;
+  confidence: number;
+  name: string;
 }
 
 /** A found entity. Offsets count UTF-16 units, as JavaScript strings do; `end` is exclusive. */
 export interface Span {
   start: number;
   end: number;
-  label: LabelId;
+  /** An id of the table above, or one that was learned. */
+  label: string;
+  meta?: Record<string, MetaAnnotation>;
 }
 
 const order = new Map<string, number>(Object.keys(labelNames).map((label, index) => [label, index]));
 
 /** The place of a label in the table above: of two spans of equal length the more specific, lower one wins. */
-export function rankOf(label: LabelId): number {
+export function rankOf(label: string): number {
   return order.get(label) ?? order.size;
 }

@@ -8,15 +8,7 @@ import {
   sanityCheck,
 } from "./export-routes.ts";
 import type { InfoRoute, Model, WorkRoute } from "./model.ts";
-import {
-  beginEvaluation,
-  beginSupervisedTraining,
-  beginUnsupervisedTraining,
-  cancelRoute,
-  refuseHubTraining,
-  runInfoRoute,
-  runMetricsRoute,
-} from "./run-routes.ts";
+import { cancelRoute, runInfoRoute, runMetricsRoute } from "./run-routes.ts";
 import {
   previewText,
   processLines,
@@ -26,6 +18,13 @@ import {
   redactText,
   redactTextWithEncryption,
 } from "./text-routes.ts";
+import {
+  beginEvaluation,
+  beginHubTraining,
+  beginMetacatTraining,
+  beginSupervisedTraining,
+  beginUnsupervisedTraining,
+} from "./training-routes.ts";
 
 export const infoRoutes: ReadonlyMap<string, InfoRoute> = new Map<string, InfoRoute>([
   ["/healthz", { method: "GET", answer: () => text(200, "OK") }],
@@ -60,7 +59,8 @@ export const workRoutes: ReadonlyMap<string, WorkRoute> = new Map<string, WorkRo
   ["/evaluate", beginEvaluation],
   ["/train_supervised", beginSupervisedTraining],
   ["/train_unsupervised", beginUnsupervisedTraining],
-  ["/train_unsupervised_with_hf_hub_dataset", refuseHubTraining],
+  ["/train_unsupervised_with_hf_hub_dataset", beginHubTraining],
+  ["/train_metacat", beginMetacatTraining],
   ["/v1/embeddings", embedTexts],
 ]);
 

@@ -1,16 +1,21 @@
 import type { Embedder } from "../embeddings.ts";
 import type { Engine } from "../engine.ts";
 import type { Answer } from "../http/answer.ts";
+import type { LearningEngine } from "../learning/learning-engine.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Annotation, toAnnotations } from "../nlp/code-points.ts";
-import type { Runs } from "../runs.ts";
+import type { Behaviours } from "../runs/behaviours.ts";
+import type { Runs } from "../runs/runs.ts";
 
 /** All that the routes work with. */
 export interface Model {
   name: string;
-  engine: Engine;
+  engine: LearningEngine;
   embedder: Embedder;
   runs: Runs;
+  behaviours: Behaviours;
+  /** Whether meta models can be trained; CMS has it switched off. */
+  trainsMetacat: boolean;
   metrics: Metrics;
 }
 
@@ -34,7 +39,7 @@ export type WorkRoute = (request: WorkRequest) => Work | Promise<Work>;
 /** A route that asks nothing of the model. */
 export interface InfoRoute {
   method: "GET" | "POST";
-  answer(model: Model, query: URLSearchParams): Answer;
+  answer(model: Model, query: URLSearchParams): Answer | Promise<Answer>;
 }
 
 export interface AnnotatedText {

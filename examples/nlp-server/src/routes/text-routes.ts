@@ -11,7 +11,7 @@ import {
   parseTexts,
 } from "../http/parse.ts";
 import { QueryReader } from "../http/query.ts";
-import { labelNames } from "../nlp/labels.ts";
+import { nameOf } from "../nlp/labels.ts";
 import { renderEntities } from "../preview.ts";
 import { noRedaction, redact } from "../redact.ts";
 import { annotate, annotateAll, type Work, type WorkRequest } from "./model.ts";
@@ -114,7 +114,7 @@ export function previewText({ model, body, contentType, query }: WorkRequest): W
       const entities = spans.map(({ start, end, label }) => ({
         start,
         end,
-        label: labelNames[label],
+        label: nameOf(label),
         id: label,
       }));
       const html = renderEntities((start, end) => note.slice(start, end), entities);

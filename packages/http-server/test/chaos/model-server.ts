@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { openSync, writeSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Runs } from "../../../../examples/nlp-server/src/runs.ts";
+import { Runs } from "../../../../examples/nlp-server/src/runs/runs.ts";
 import { answerTo, digestOf } from "./model-answers.ts";
 
 /** A line of a model server's own account, written before whatever it tells of can be seen from outside. */
@@ -50,7 +50,7 @@ export async function serveModel({ port, instance, notes, capacity }: ModelServe
   const note = (what: Untimed<ServerNote>): void => {
     writeSync(file, `${JSON.stringify({ atMs: Date.now(), ...what })}\n`);
   };
-  const runs = new Runs(0);
+  const runs = new Runs();
   let inFlight = 0;
   let executions = 0;
   let diesAnswering = false;
@@ -103,8 +103,9 @@ export async function serveModel({ port, instance, notes, capacity }: ModelServe
         if (diesAnswering) return sendHalfAndDie(response, answer);
         return send(response, 200, answer, "text/plain");
       }
-      const run = runs.begin({
+      const run = await runs.begin({
         trackingId: trackingId ?? randomBytes(8).toString("hex"),
+        trainer: "supervised",
         experiment: operation,
         tags: {},
         work: async (_log, signal) => {
@@ -112,6 +113,7 @@ export async function serveModel({ port, instance, notes, capacity }: ModelServe
           const outcome = await sleep(workMs, "done" as const, { signal }).catch(() => "killed" as const);
           note({ kind: "finished", execution, how: outcome });
           signal.throwIfAborted();
+          return undefined;
         },
       });
       if (!run.accepted) note({ kind: "refused", nonce });
@@ -133,8 +135,10 @@ export async function serveModel({ port, instance, notes, capacity }: ModelServe
         work(request, response, url).catch(() => response.destroy());
         break;
       case "/train_eval_info": {
-        const found = runs.find(trackingId);
-        json(response, found.length > 0 ? 200 : 404, found);
+        runs.book.find(trackingId).then(
+          (found) => json(response, found.length > 0 ? 200 : 404, found),
+          () => response.destroy(),
+        );
         break;
       }
       case "/cancel_training":
