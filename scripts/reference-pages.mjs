@@ -96,6 +96,11 @@ const OPTIONS = [
     ],
   ],
   [
+    "@modelgate/adapters-mlflow",
+    "mlflowTracking(options)",
+    [["packages/adapters-mlflow/src/options.ts", "MlflowTrackingOptions"]],
+  ],
+  [
     "@modelgate/http-server",
     "createHttpHandler(gateway, options)",
     [["packages/http-server/src/options.ts", "HttpOptions"]],

@@ -58,15 +58,30 @@ function namesOf(text, buildMinio) {
 
 function list() {
   for (const [name, { title, variables }] of Object.entries(services)) {
-    console.log(`${name.padEnd(10)} ${title}\n${" ".repeat(10)} ${variables.join(", ")}`);
+    console.log(`${name.padEnd(14)} ${title}\n${" ".repeat(14)} ${variables.join(", ")}`);
   }
 }
 
 async function install(names) {
-  await installPackages(names, say);
-  const lacking = names.map((name) => [name, whyNot(name)]).filter(([, reason]) => reason !== undefined);
+  const packages = installPackages(names, say);
+  const reasonOf = async (name) => {
+    // What comes from elsewhere waits for Debian only where it needs something of it.
+    if (whyNot(name) !== undefined) await packages;
+    return [name, whyNot(name) ?? (await whyNotInstalled(services[name]))];
+  };
+  const reasons = await Promise.all(names.map(reasonOf));
+  await packages;
+  const lacking = reasons.filter(([, reason]) => reason !== undefined);
   for (const [name, reason] of lacking) say(`${name} ${reason}`);
   return lacking.length === 0 ? 0 : 1;
+}
+
+async function whyNotInstalled({ install: bring }) {
+  try {
+    await bring?.({ say });
+  } catch ({ message }) {
+    return message;
+  }
 }
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

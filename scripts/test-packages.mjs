@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const packages = ["core", "adapters-storage", "adapters-docker", "http-server"];
+const packages = ["core", "adapters-storage", "adapters-docker", "adapters-mlflow", "http-server"];
 /** What may come with a package of ours that asks for no backend. A new one is a decision, so it is written here. */
 const CORE_TREE = ["@modelgate/core", "eventemitter3", "ky", "p-queue", "p-timeout", "undici"];
 /** The newest of each line that the registry has for every platform. */
@@ -147,6 +147,12 @@ try {
     const cwd = project("docker-alone");
     install(cwd, tarballs.get("core"), tarballs.get("adapters-docker"));
     expectTree(cwd, [...CORE_TREE, "@modelgate/adapters-docker"]);
+  });
+
+  check("adapters-mlflow brings a reader of YAML", () => {
+    const cwd = project("mlflow-alone");
+    install(cwd, tarballs.get("core"), tarballs.get("adapters-mlflow"));
+    expectTree(cwd, [...CORE_TREE, "@modelgate/adapters-mlflow", "yaml"]);
   });
 
   const cwd = project("consumer");

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cmsTemplate, dockerDeployer } from "@modelgate/adapters-docker/deployer";
 import { dockerDiscovery } from "@modelgate/adapters-docker/discovery";
+import { mlflowTracking } from "@modelgate/adapters-mlflow";
 import { filesystemObjectStore } from "@modelgate/adapters-storage/filesystem";
 import { sqliteStore } from "@modelgate/adapters-storage/sqlite";
 import {
@@ -105,8 +106,19 @@ async function onDocker(): Promise<void> {
   await Promise.all([deployer.close(), discovery.close(), cms.close()]);
 }
 
+/** With an address where nobody answers: a tracker that is away is told by its own error. */
+async function onMlflow(): Promise<void> {
+  const tracking = mlflowTracking({ url: "http://127.0.0.1:9", timeoutMs: 5000 });
+  await assert.rejects(tracking.findRuns({ name: "a" }), (error: unknown) =>
+    GatewayError.is(error, "TRACKING_UNAVAILABLE"),
+  );
+  assert.equal(await tracking.find("https://models.example/ner.zip"), undefined);
+  await tracking.close();
+}
+
 assert.equal(rankOf(1000, 1, 10), 990);
 await inMemory();
 await onDisk();
 await onDocker();
+await onMlflow();
 console.log(`in memory and on disk on Node ${process.versions.node}`);

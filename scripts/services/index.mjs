@@ -2,6 +2,7 @@
 
 export { startCeph } from "./ceph.mjs";
 export { startDocker } from "./docker.mjs";
+export { startMlflow } from "./mlflow.mjs";
 export { startPgbouncer } from "./pgbouncer.mjs";
 export { startPostgres } from "./postgres.mjs";
 export { startRegistry } from "./registry.mjs";

@@ -4,11 +4,17 @@
 import { startCeph } from "./ceph.mjs";
 import { startDocker } from "./docker.mjs";
 import { findMinio, startMinio } from "./minio.mjs";
+import { installMlflow, startMlflow } from "./mlflow.mjs";
 import { installPackages, whyNot } from "./packages.mjs";
 import { startPgbouncer } from "./pgbouncer.mjs";
 import { startPostgres } from "./postgres.mjs";
+import { startPrometheus } from "./prometheus.mjs";
+import { installPythonClient, startPythonClient } from "./python-client.mjs";
 
-/** `variables` of the environment name the service; `after` is what has to be there before. */
+/**
+ * `variables` of the environment name the service; `after` is what has to be there before, and `install` brings what is
+ * in no package of Debian.
+ */
 export const services = {
   pg: { title: "PostgreSQL 15", variables: ["PG_URL"], start: () => startPostgres({ version: 15 }) },
   pg18: { title: "PostgreSQL 18", variables: ["PG18_URL"], start: () => startPostgres({ version: 18 }) },
@@ -35,6 +41,23 @@ export const services = {
     title: "a Docker Engine in a network of its own, with a registry of images",
     variables: ["DOCKER_SOCKET", "DOCKER_TEST_IMAGE"],
     start: () => startDocker(),
+  },
+  mlflow: {
+    title: "MLflow 3, or 2 with MODELGATE_MLFLOW_VERSION=2",
+    variables: ["MLFLOW_URL"],
+    install: (options) => installMlflow(options),
+    start: (_env, { say }) => startMlflow({ say }),
+  },
+  prometheus: {
+    title: "Prometheus, which scrapes what files in the folder PROM_TARGETS name",
+    variables: ["PROM_URL", "PROM_TARGETS"],
+    start: () => startPrometheus(),
+  },
+  "python-client": {
+    title: "the Python client of CogStack's own gateway, in a folder of its own",
+    variables: ["CMG_CLIENT_PYTHON"],
+    install: (options) => installPythonClient(options),
+    start: (_env, options) => startPythonClient(options),
   },
 };
 

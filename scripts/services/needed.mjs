@@ -7,9 +7,20 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { usualServices } from "./launcher.mjs";
 
-const wordOf = { pg: "PG", pg18: "PG18", pgbouncer: "PGBOUNCER", s3: "S3", minio: "MINIO", docker: "DOCKER" };
-/** Variables that Docker's own clients read, and of which a test may speak without an engine. */
-const ofClients = /\bDOCKER_(?:HOST|TLS_VERIFY|CERT_PATH|CONFIG|CONTEXT|API_VERSION)\b/g;
+const wordOf = {
+  pg: "PG",
+  pg18: "PG18",
+  pgbouncer: "PGBOUNCER",
+  s3: "S3",
+  minio: "MINIO",
+  docker: "DOCKER",
+  mlflow: "MLFLOW",
+  prometheus: "PROM",
+  "python-client": "CMG_CLIENT",
+};
+/** Variables that others' clients read, and of which a test may speak without a server. */
+const ofClients =
+  /\b(?:DOCKER_(?:HOST|TLS_VERIFY|CERT_PATH|CONFIG|CONTEXT|API_VERSION)|MLFLOW_(?:TRACKING|S3|ENABLE)_[A-Z_]+)\b/g;
 
 /** `filters` are arguments of vitest; without any, or when it cannot list what they choose, all may be wanted. */
 export function servicesFor(filters, { root, buildMinio }) {

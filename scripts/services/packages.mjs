@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { findPostgres } from "./postgres-binaries.mjs";
 import { findProgram } from "./programs.mjs";
+import { canMakeVenv } from "./python-venv.mjs";
 import { isRoot } from "./user.mjs";
 
 const updateTries = 5;
@@ -25,6 +26,8 @@ const packages = {
   iptables: has("iptables"),
   iproute2: has("ip"),
   "docker-registry": has("docker-registry"),
+  prometheus: has("prometheus"),
+  "python3-venv": canMakeVenv,
 };
 const needs = {
   pg: ["postgresql-15", "openssl"],
@@ -32,6 +35,9 @@ const needs = {
   pgbouncer: ["postgresql-15", "pgbouncer"],
   s3: ["ceph-mon", "ceph-osd", "radosgw", "openssl"],
   docker: ["docker.io", "iptables", "iproute2", "docker-registry", "openssl"],
+  mlflow: ["python3-venv"],
+  prometheus: ["prometheus"],
+  "python-client": ["python3-venv"],
 };
 
 /** The packages that a service lacks here. */

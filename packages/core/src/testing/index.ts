@@ -27,6 +27,6 @@ export type {
 export { serverProtocolKit } from "./server-protocol-kit/server-protocol-kit.ts";
 export type { TaskStoreFixture } from "./task-store-kit/fixture.ts";
 export { taskStoreKit } from "./task-store-kit/task-store-kit.ts";
-export type { MadeModel, TrackingFixture } from "./tracking-kit/fixture.ts";
+export type { MadeModel, RunSample, TrackingFixture } from "./tracking-kit/fixture.ts";
 export { trackingKit } from "./tracking-kit/tracking-kit.ts";
 export { type WakeupsFixture, wakeupsKit } from "./wakeups-kit/wakeups-kit.ts";

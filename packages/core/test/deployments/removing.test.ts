@@ -91,7 +91,7 @@ describe("a deployment that a person asked for", () => {
     const installation = world.engine.servers[0]?.identity?.installation ?? "";
     await world.settle(deployments.remove(MODEL));
     world.engine.setImage("i");
-    const spec = { image: "i" };
+    const spec = { image: "i", port: 8000 };
     const left = { installation, model: MODEL, generation: "old", kind: "auto" } as const;
     await world.settle(world.engine.create(spec, left));
     await world.until("its removal is written down", async () => {

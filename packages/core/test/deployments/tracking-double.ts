@@ -16,10 +16,17 @@ export function trackingDouble(
   };
   const double: TrackingDouble = {
     isAway: false,
-    capabilities: { validates },
+    capabilities: { validates, runs: false, describes: false },
     resolve: async (trackingId) => answer(runs[trackingId]),
     find: async (uri) => answer(Object.values(runs).find((each) => each.uri === uri)),
+    describe: () => Promise.reject(unsupported("describe")),
+    run: () => Promise.reject(unsupported("run")),
+    findRuns: () => Promise.reject(unsupported("findRuns")),
     close: async () => {},
   };
   return double;
+}
+
+function unsupported(method: string): GatewayError {
+  return new GatewayError("UNSUPPORTED", `the tracker cannot do ${method}`);
 }

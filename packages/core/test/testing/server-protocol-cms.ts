@@ -113,6 +113,7 @@ class ModelServerOnWire {
       for (const [taskId, status] of this.runs) if (status === "RUNNING") this.cancelled.push(taskId);
       return void response.writeHead(202).end();
     }
+    if (request.method === "GET") return void response.writeHead(404).end();
     const body = bytesOf(request);
     body.catch(() => {});
     const call: WireCall = {

@@ -3,7 +3,10 @@ import { describeKit } from "../../src/testing/kit/kit.ts";
 import { lifecycleKit } from "../../src/testing/lifecycle-kit/lifecycle-kit.ts";
 import { trackingKit } from "../../src/testing/tracking-kit/tracking-kit.ts";
 import { expectFaultsFound } from "./broken/lifecycle/failing-tests.ts";
-import { TRACKING_FAULTS, trackingFixture } from "./broken/tracking/broken-trackings.ts";
+import { ASKING_FAULTS, trackingFixture } from "./broken/tracking/broken-trackings.ts";
+import { DESCRIBING_FAULTS, RUNNING_FAULTS } from "./broken/tracking/running.ts";
+
+const TRACKING_FAULTS = [...ASKING_FAULTS, ...DESCRIBING_FAULTS, ...RUNNING_FAULTS];
 
 describeKit({ describe, it }, trackingKit, "memory", () => trackingFixture());
 

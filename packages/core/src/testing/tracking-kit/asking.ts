@@ -1,28 +1,10 @@
 import assert from "node:assert/strict";
+import type { OperationOptions } from "../../contracts/common.ts";
 import type { TrackedModel } from "../../contracts/tracking.ts";
-import { GatewayError } from "../../errors.ts";
-import { leaveNoListener, nameOf, rejectsWith, rejectWhenAborted } from "../checks/rejections.ts";
-import { settles } from "../checks/waiting.ts";
+import { leaveNoListener, rejectsWith, rejectWhenAborted } from "../checks/rejections.ts";
+import { settles, until } from "../checks/waiting.ts";
 import type { TrackingFixture, TrackingTest } from "./fixture.ts";
-
-/** What is no id of a run and no address, and must lead nowhere: neither to another model nor to a failure. */
-const ODD_TEXTS: readonly string[] = [
-  "",
-  " ",
-  "..",
-  "../..",
-  "a/b",
-  "a?b=c&d",
-  "a#b",
-  "%00",
-  "%2e%2e%2f",
-  "a\u0000b",
-  "a\r\nHost: b",
-  "' OR '1'='1",
-  "\u00e9\u4e16\u{1f600}",
-  "half of a pair: \ud83d",
-  "x".repeat(10_240),
-];
+import { ODD_TEXTS, toldOfOdd } from "./odd-texts.ts";
 
 const OUTAGE_MS = 60_000;
 
@@ -122,8 +104,17 @@ export const asking: readonly TrackingTest[] = [
       const [known, other] = [await add("a-type"), await add("a-type")];
       await settles("resolve", tracking.resolve(known.runId));
       await interrupt?.(async () => {
-        await rejectsWith("TRACKING_UNAVAILABLE", "resolve", () => tracking.resolve(other.runId));
-        await rejectsWith("TRACKING_UNAVAILABLE", "find", () => tracking.find(other.uri));
+        const calls = await callsOf({ tracking, add: async () => other });
+        for (const [name, call] of Object.entries(calls)) {
+          await rejectsWith("TRACKING_UNAVAILABLE", name, () => call({}));
+        }
+      });
+      // It may let a moment pass before it tries again.
+      await until("it works again", async () => {
+        return await tracking.resolve(other.runId).then(
+          () => true,
+          () => false,
+        );
       });
       assertTold(await settles("resolve", tracking.resolve(other.runId)), other);
       assert.equal((await settles("find", tracking.find(other.uri)))?.uri, other.uri);
@@ -154,24 +145,26 @@ async function leadsNowhere(
   call: Promise<TrackedModel | undefined>,
   mayEcho: boolean = false,
 ): Promise<TrackedModel | undefined> {
-  const shown = `${what}(${JSON.stringify(text.slice(0, 20))})`;
-  const found = await settles(
-    shown,
-    call.catch((error: unknown) => {
-      assert.ok(GatewayError.is(error, "INVALID_REQUEST"), `${shown} rejected with ${nameOf(error)}`);
-    }),
-  );
+  const found = await toldOfOdd(what, text, call);
   if (mayEcho && found?.uri === text) return found;
-  assert.equal(found, undefined, shown);
+  assert.equal(found, undefined, `${what}(${JSON.stringify(text.slice(0, 20))})`);
   return undefined;
 }
 
-type Call = (options: { readonly signal: AbortSignal }) => Promise<unknown>;
+type Call = (options: OperationOptions) => Promise<unknown>;
 
-async function callsOf({ tracking, add }: TrackingFixture): Promise<Record<string, Call>> {
+async function callsOf({
+  tracking,
+  add,
+}: Pick<TrackingFixture, "tracking" | "add">): Promise<Record<string, Call>> {
   const { runId, uri } = await add("a-type");
   return {
     resolve: (options) => tracking.resolve(runId, options),
     find: (options) => tracking.find(uri, options),
+    ...(tracking.capabilities.describes && { describe: (options) => tracking.describe(uri, options) }),
+    ...(tracking.capabilities.runs && {
+      run: (options) => tracking.run(runId, options),
+      findRuns: (options) => tracking.findRuns({ name: runId }, options),
+    }),
   };
 }

@@ -1,7 +1,12 @@
-import type { TrackedModel, Tracking } from "../../../../src/contracts/tracking.ts";
+import type {
+  ModelMetadata,
+  TrackedModel,
+  TrackedRun,
+  Tracking,
+} from "../../../../src/contracts/tracking.ts";
 import { GatewayError } from "../../../../src/errors.ts";
 import { memoryTracking } from "../../../../src/memory/tracking.ts";
-import type { MadeModel, TrackingFixture } from "../../../../src/testing/tracking-kit/fixture.ts";
+import type { MadeModel, RunSample, TrackingFixture } from "../../../../src/testing/tracking-kit/fixture.ts";
 import type { PlantedFault } from "../lifecycle/failing-tests.ts";
 
 /** A tracking over a connection that can be cut, and its tracker. */
@@ -10,6 +15,7 @@ export function trackingFixture(
 ): TrackingFixture {
   const memory = memoryTracking();
   const models: MadeModel[] = [];
+  const runs: (TrackedRun & RunSample)[] = [];
   let isCut = false;
   const ask = async <T>(answer: Promise<T>): Promise<T> => {
     if (!isCut) return await answer;
@@ -20,6 +26,9 @@ export function trackingFixture(
     capabilities: memory.capabilities,
     resolve: (...call) => ask(memory.resolve(...call)),
     find: (...call) => ask(memory.find(...call)),
+    describe: (...call) => ask(memory.describe(...call)),
+    run: (...call) => ask(memory.run(...call)),
+    findRuns: (...call) => ask(memory.findRuns(...call)),
     close: () => memory.close(),
   };
   return {
@@ -28,8 +37,21 @@ export function trackingFixture(
       const runId = `run${models.length}`;
       const made = { uri: `s3://bucket/${runId}/model`, runId, ...(type !== undefined && { type }) };
       models.push(made);
-      memory.set(made);
+      memory.set(made, metadataOf(made));
       return made;
+    },
+    metadataOf,
+    async addRun(sample) {
+      const { state = "active", metrics = {}, params = {}, tags = {} } = sample;
+      const id = `logged${runs.length}`;
+      const run = { ...sample, id, experimentId: "1", state, status: state, metrics, params, tags };
+      runs.push(run);
+      memory.setRun(run);
+      return id;
+    },
+    async endRun(id, state) {
+      const run = runs.find((each) => each.id === id);
+      if (run !== undefined) memory.setRun({ ...run, state, status: state, endedAtMs: run.startedAtMs + 1 });
     },
     unknownRuns: ["run1000"],
     unknownUris: ["s3://bucket/nothing", "models:/none/1"],
@@ -42,7 +64,18 @@ export function trackingFixture(
   };
 }
 
-function planted(
+function metadataOf({ runId, type }: MadeModel): ModelMetadata {
+  const flavors = { python_function: { loader_module: type ?? null } };
+  return {
+    uuid: `uuid of ${runId}`,
+    runId,
+    artifactPath: "model",
+    flavors,
+    createdAt: "2024-01-02 03:04:05.6",
+  };
+}
+
+export function planted(
   fault: string,
   breaks: string,
   change: (good: Tracking, models: readonly MadeModel[]) => Partial<Tracking>,
@@ -50,7 +83,7 @@ function planted(
   return { fault, breaks, open: () => trackingFixture(change) };
 }
 
-export const TRACKING_FAULTS: readonly PlantedFault<TrackingFixture>[] = [
+export const ASKING_FAULTS: readonly PlantedFault<TrackingFixture>[] = [
   planted(
     "forgets the run",
     "resolve tells the model that a run made: where it is, its type and its run",

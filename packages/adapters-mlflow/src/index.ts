@@ -1,0 +1,2 @@
+export { mlflowTracking } from "./mlflow-tracking.ts";
+export type { MlflowTrackingOptions } from "./options.ts";
