@@ -39,7 +39,12 @@ interface Run {
   execution: number;
   state: "active" | "succeeded" | "failed";
   readonly document: Uint8Array;
+  /** From when on it is said to have failed for a while, although it works. */
+  readonly doubtedFromMs: number;
 }
+
+/** For how long a run looks failed that is not. Less than what a watch waits before it believes it. */
+const DOUBT_MS = 3_000;
 
 async function* bytesOf(bytes: Uint8Array, isBroken: boolean): AsyncGenerator<Uint8Array> {
   const half = bytes.byteLength >> 1;
@@ -127,6 +132,11 @@ export class SimServer {
     const idle = this.isIdle;
     const run = taskId === undefined ? undefined : this.#runs.get(taskId);
     if (run === undefined) return { run: "none", idle, instance };
+    const doubtedForMs = this.#context.time.nowMs - run.doubtedFromMs;
+    if (run.state === "active" && doubtedForMs >= 0 && doubtedForMs < DOUBT_MS) {
+      this.#context.recorder.fault("server.looks-failed");
+      return { run: "failed", isProvisional: true, runId: run.runId, idle, instance };
+    }
     const document = run.state === "succeeded" ? answer(run.document) : undefined;
     return { run: run.state, runId: run.runId, document, idle, instance };
   }
@@ -195,7 +205,7 @@ export class SimServer {
   }
 
   #train(request: ServerRequest): void {
-    const { random, recorder, weather } = this.#context;
+    const { random, recorder, weather, time } = this.#context;
     const { plan } = this;
     const blocking = [...this.#runs.values()].find((run) => run.state === "active");
     if (blocking !== undefined && !plan.acceptsSecond) {
@@ -209,6 +219,10 @@ export class SimServer {
       execution: 0,
       state: "active",
       document: answerTo(request.payload),
+      doubtedFromMs:
+        weather.isCalm || !random.chance(0.3)
+          ? Number.POSITIVE_INFINITY
+          : time.nowMs + random.between(0, 10_000),
     };
     const outlives = !weather.isCalm && random.chance(0.05);
     const runMs = outlives ? random.between(16_000, 30_000) : plan.runMs * random.between(0.5, 1.5);

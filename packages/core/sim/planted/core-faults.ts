@@ -135,6 +135,19 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
+    name: "failure-believed-at-once",
+    says: "A run that looks failed for a moment is taken for one that failed.",
+    ledgers: BOTH,
+    breaks: ["failed-for-waiting", "two-runs"],
+    patches: [
+      {
+        file: "tasks/decide-run.ts",
+        find: "Watch.forMs(watch.provisionalSinceMs, nowMs) < SETTLE_MS",
+        replace: "false",
+      },
+    ],
+  },
+  {
     name: "sent-again-after-a-crash",
     says: "A lease that ends gives the task back to its lane, sent or not.",
     ledgers: BOTH,

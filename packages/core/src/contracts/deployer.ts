@@ -87,6 +87,28 @@ export interface DeploymentIdentity {
 }
 
 /**
+ * A server that another gateway started, and that this installation has taken over. What an engine keeps of a server
+ * cannot be changed, so that whoever has taken it over says so with each call.
+ */
+export interface AdoptedServer extends DeploymentIdentity {
+  readonly id: string;
+}
+
+/** What concerns a server that may be an adopted one. */
+export interface AdoptedOptions {
+  /**
+   * It was taken over: it carries the marks of another gateway and no installation. One that carries neither, or
+   * another installation's, is still refused with `NOT_OURS`.
+   */
+  readonly isAdopted?: boolean | undefined;
+}
+
+export interface ListServersOptions extends OperationOptions {
+  /** They are listed, too, if they are there and as they must be. */
+  readonly adopted?: readonly AdoptedServer[] | undefined;
+}
+
+/**
  * - `created`: it exists and was not started.
  * - `running`: its process runs; whether it is ready is for the discovery to say.
  * - `stopped`: its process ended.
@@ -124,7 +146,7 @@ export interface PrepareOptions extends OperationOptions {
   readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
 }
 
-export interface RemoveOptions extends OperationOptions {
+export interface RemoveOptions extends OperationOptions, AdoptedOptions {
   readonly installation: string;
   /** Between asking it to stop and killing it. */
   readonly graceMs: number;
@@ -136,7 +158,7 @@ export interface LogLine {
   readonly text: string;
 }
 
-export interface LogOptions extends OperationOptions {
+export interface LogOptions extends OperationOptions, AdoptedOptions {
   readonly installation: string;
   /** How many of the last lines come first. Default 100. */
   readonly tail?: number | undefined;
@@ -150,7 +172,7 @@ export interface LogOptions extends OperationOptions {
  *
  * 1. A model has at most one server of a name: `create` gives it a name that follows from the model alone, so that of
  *    two calls one meets `NAME_TAKEN`.
- * 2. Nothing is stopped or removed that does not carry the installation named.
+ * 2. Nothing is stopped or removed that does not carry the installation named, or was adopted by it.
  * 3. Each step may be repeated: starting what runs and removing what is gone succeed.
  *
  * Every method rejects `DEPLOYER_UNAVAILABLE` when the engine does not answer in time, and `DEPLOYER_REFUSED` when it
@@ -175,11 +197,14 @@ export interface Deployer extends Closable {
    */
   create(spec: ServerSpec, identity: DeploymentIdentity, options?: OperationOptions): Promise<DeployedServer>;
   /** Starts it; one that runs is left alone. Rejects `START_FAILED`, `HOST_FULL`, `DEPLOYMENT_UNKNOWN`. */
-  start(id: string, options: OperationOptions & { readonly installation: string }): Promise<void>;
+  start(
+    id: string,
+    options: OperationOptions & AdoptedOptions & { readonly installation: string },
+  ): Promise<void>;
   /** Stops and removes it, whatever its state; resolves when it is gone. Rejects `NOT_OURS` for another's. */
   remove(id: string, options: RemoveOptions): Promise<void>;
   /** All servers of the installation, in whatever state; says of the stopped ones how they ended. */
-  list(installation: string, options?: OperationOptions): Promise<readonly DeployedServer[]>;
+  list(installation: string, options?: ListServersOptions): Promise<readonly DeployedServer[]>;
   /** What it wrote, oldest first; values of secret variables are masked. Rejects `UNSUPPORTED`, `NOT_OURS`, `DEPLOYMENT_UNKNOWN`. */
   logs(id: string, options: LogOptions): AsyncIterable<LogLine>;
   /** Calls `listener` when something of the installation may have changed. A hint: may be lost or repeated. */

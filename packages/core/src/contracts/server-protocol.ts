@@ -83,15 +83,21 @@ export interface ProbeReport {
  *
  * - `active`: it runs.
  * - `succeeded`, `failed`: it ended so. `document` is the result.
- * - `none`: the server is sure that it knows no such run.
+ * - `ambiguous`: nothing of it seems to go on, and which of several endings is its own cannot be told.
+ * - `none`: whoever would know is sure that there is no such run.
  * - `unclear`: it cannot be told now.
  */
 export interface RunReport {
-  readonly run: "active" | "succeeded" | "failed" | "none" | "unclear";
+  readonly run: "active" | "succeeded" | "failed" | "ambiguous" | "none" | "unclear";
   readonly runId?: string | undefined;
   readonly document?: ServerAnswer | undefined;
+  /** The ending may look otherwise in a moment: it is believed when it is told again a little later. */
+  readonly isProvisional?: boolean | undefined;
+  /** The incarnation that ran it is known to be gone. */
+  readonly isLost?: boolean | undefined;
   /** Whether the server does no background work at all; absent when it cannot be told. */
   readonly idle?: boolean | undefined;
+  /** Which incarnation of the server answered, as far as that was found out: see `RunQuery.wantsInstance`. */
   readonly instance?: string | undefined;
 }
 
@@ -100,6 +106,10 @@ export interface RunQuery {
   /** Absent when only the server's idleness is asked for. */
   readonly taskId?: string | undefined;
   readonly runId?: string | undefined;
+  /** What the run does, where that is known. */
+  readonly operation?: string | undefined;
+  /** Find out which incarnation of the server this is, even if it takes a request more. */
+  readonly wantsInstance?: boolean | undefined;
 }
 
 /** How a kind of server is spoken to. It judges statuses and texts of that kind; the core does not. */
@@ -123,6 +133,6 @@ export interface ServerProtocol extends Closable {
   findRun(query: RunQuery, options?: OperationOptions): Promise<RunReport>;
   /** Asks the server to end a run; resolves whether it took the request. Rejects `UNSUPPORTED` unless claimed. */
   cancelRun(query: RunQuery, options?: OperationOptions): Promise<boolean>;
-  /** What the server says of itself, verbatim. `undefined` when it has no such thing or does not answer. */
+  /** What the server says of itself, verbatim; an error of its own too, with its status. `undefined` when it does not answer. */
   info(server: ModelServer, options?: OperationOptions): Promise<ServerAnswer | undefined>;
 }

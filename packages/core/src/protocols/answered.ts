@@ -1,4 +1,5 @@
 import type { ServerAnswer } from "../contracts/server-protocol.ts";
+import { instanceMark } from "../instance-marks.ts";
 import type { ExchangeResult } from "./exchange.ts";
 
 export type Answered = Extract<ExchangeResult, { kind: "answered" }>;
@@ -17,7 +18,8 @@ export function answerOf(answered: Answered): ServerAnswer {
 
 /** Which incarnation answered. CMS does not say; what stands before it may, by this header. */
 export function instanceOf(answered: Answered): string | undefined {
-  return headerOf(answered, "x-instance-id");
+  const id = headerOf(answered, "x-instance-id");
+  return id === undefined ? undefined : instanceMark("header", id);
 }
 
 /** One header; the first, when it was sent twice. */

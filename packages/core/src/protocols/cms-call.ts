@@ -6,8 +6,10 @@ import { abortOf } from "../late-abort.ts";
 import { type Answered, answerOf, headerOf, instanceOf } from "./answered.ts";
 import { parseJson, readAtMost, textField } from "./bounded-read.ts";
 import type { CmsOperationSpec } from "./cms-operations.ts";
+import { type CmsRunContext, isOwnRun } from "./cms-runs.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { discardPayload } from "./payload-stream.ts";
+import { askProcessMark } from "./process-mark.ts";
 import { requestTarget, withQueryParameter } from "./request-target.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { parseServerAddress } from "./server-address.ts";
@@ -23,6 +25,8 @@ export interface CmsCallContext {
   readonly operations: ReadonlyMap<string, CmsOperationSpec>;
   readonly acceptTimeoutMs: number;
   readonly maxRetryAfterMs: number;
+  /** How runs are looked up. */
+  readonly runs: CmsRunContext;
 }
 
 /** Sends one task and says what came of it. */
@@ -60,13 +64,14 @@ export async function callCms(
   });
   if (result.kind === "unsent") return { kind: "refused", reason: "unreachable" };
   if (result.kind === "broken") return result;
-  const outcome = await judge(result, operation, context);
+  const outcome = await judge(result, call, operation, context);
   if (abort?.aborted) throw abort.reason;
   return outcome;
 }
 
 async function judge(
   answered: Answered,
+  call: ServerCall,
   operation: CmsOperationSpec,
   context: CmsCallContext,
 ): Promise<CallOutcome> {
@@ -74,11 +79,19 @@ async function judge(
   if (status === 202 && operation.background) {
     // The status alone is the acceptance; a notice that cannot be read costs the run's id and no more.
     const runId = textField(await readNotice(answered, context), "run_id");
-    return { kind: "accepted", runId, instance: instanceOf(answered) };
+    // Which process accepted it tells later whether that one still runs. A CMS says so in its metrics only.
+    const instance = instanceOf(answered) ?? (await askProcessMark(call.server, context));
+    return { kind: "accepted", runId, instance };
   }
   if (status >= 200 && status < 300) return { kind: "done", answer: answerOf(answered) };
   if (status === 429 || status === 503) {
     const notice = await readNotice(answered, context);
+    const blockingRunId = status === 503 ? textField(notice, "run_id") : undefined;
+    if (blockingRunId !== undefined && operation.isTracked) {
+      const { server, taskId } = call;
+      const isOwn = await isOwnRun(context.runs, { server, taskId, runId: blockingRunId });
+      if (isOwn) return { kind: "accepted", runId: blockingRunId, instance: instanceOf(answered) };
+    }
     return {
       kind: "refused",
       reason: "busy",
@@ -87,7 +100,7 @@ async function judge(
         now: context.clock.now(),
         maxMs: context.maxRetryAfterMs,
       }),
-      blockingRunId: status === 503 ? textField(notice, "run_id") : undefined,
+      blockingRunId,
     };
   }
   if (BAD_GATEWAY.includes(status)) {

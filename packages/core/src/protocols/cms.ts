@@ -2,13 +2,16 @@ import { systemClock } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
 import type { ServerProtocol } from "../contracts/server-protocol.ts";
+import type { Tracking } from "../contracts/tracking.ts";
 import { invalidOption } from "../option-checks.ts";
 import { callCms } from "./cms-call.ts";
-import { cancelCmsRun, cmsInfo, findCmsRun, probeCms } from "./cms-control.ts";
+import { cmsInfo, probeCms } from "./cms-control.ts";
 import { CMS_OPERATIONS, type CmsOperation, type CmsOperationSpec } from "./cms-operations.ts";
+import { type CmsRunContext, cancelCmsRun, findCmsRun } from "./cms-runs.ts";
 import { ControlClient } from "./control-client.ts";
 import { HttpTransport } from "./http-transport.ts";
 import { ProbeClient } from "./probe-client.ts";
+import { TrackedRuns } from "./tracked-runs.ts";
 
 /** All durations in milliseconds. */
 export interface CmsProtocolOptions {
@@ -28,6 +31,13 @@ export interface CmsProtocolOptions {
   readonly keepAliveMs?: number | undefined;
   /** Longest `Retry-After` that is believed. Default 10 min. */
   readonly maxRetryAfterMs?: number | undefined;
+  /**
+   * Where the servers log their runs. Without it, what became of a training is told by its server alone. It is not
+   * closed with the protocol. Default: none.
+   */
+  readonly tracking?: Tracking | undefined;
+  /** For each question to the tracker. Default 10 s. */
+  readonly trackingTimeoutMs?: number | undefined;
   /** Default: the host's time. The client's own timers (connecting, idle connections) are always the host's. */
   readonly clock?: Clock | undefined;
 }
@@ -36,6 +46,7 @@ const DEFAULTS = {
   acceptTimeoutMs: 600_000,
   probeTimeoutMs: 2000,
   controlTimeoutMs: 10_000,
+  trackingTimeoutMs: 10_000,
   connectTimeoutMs: 5000,
   connections: 128,
   keepAliveMs: 4000,
@@ -51,7 +62,8 @@ const DEFAULTS = {
  * be read, or is not as long as announced (`PAYLOAD_LOST`), rejects: it is not the server's doing. An abort also
  * closes an answer that is still being read. A time limit that passes before the first byte left is `unreachable`.
  *
- * `instance` is the header `x-instance-id`, where something before the server sets it. Rejects `INVALID_OPTIONS`.
+ * `instance` is the header `x-instance-id`, where something before the server sets it, and for trainings also when the
+ * server's process began, by its metrics. Rejects `INVALID_OPTIONS`.
  */
 export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
   const settings = { ...DEFAULTS, ...definedNumbers(options) };
@@ -60,6 +72,11 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
   const transport = new HttpTransport({ clock, ...settings });
   const control = new ControlClient(transport, clock);
   const probes = new ProbeClient(clock);
+  const { controlTimeoutMs } = settings;
+  const tracked = options.tracking?.capabilities.runs
+    ? new TrackedRuns(options.tracking, clock, settings.trackingTimeoutMs)
+    : undefined;
+  const runs: CmsRunContext = { control, transport, clock, tracked, controlTimeoutMs };
   const check = (operation: OperationOptions): void => {
     transport.throwIfClosed();
     operation.signal?.throwIfAborted();
@@ -73,14 +90,14 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
       return probeCms(probes, server, settings.probeTimeoutMs, operation);
     },
     call: async (call, operation = {}) =>
-      callCms(call, { transport, clock, operations, ...settings }, operation),
+      callCms(call, { transport, clock, operations, runs, ...settings }, operation),
     async findRun(query, operation = {}) {
       check(operation);
-      return findCmsRun(control, query, settings.controlTimeoutMs, operation);
+      return findCmsRun(runs, query, operation);
     },
     async cancelRun(query, operation = {}) {
       check(operation);
-      return cancelCmsRun(control, query, settings.controlTimeoutMs, operation);
+      return cancelCmsRun(runs, query, operation);
     },
     async info(server, operation = {}) {
       check(operation);
@@ -96,7 +113,7 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
 type Setting = keyof typeof DEFAULTS;
 
 function definedNumbers(options: CmsProtocolOptions): Partial<Record<Setting, number>> {
-  const known = new Set([...Object.keys(DEFAULTS), "timeoutsMs", "clock"]);
+  const known = new Set([...Object.keys(DEFAULTS), "timeoutsMs", "tracking", "clock"]);
   for (const name of Object.keys(options)) {
     if (!known.has(name)) throw invalidOption(name, "is not an option of the CMS protocol");
   }

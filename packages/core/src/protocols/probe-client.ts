@@ -3,6 +3,7 @@ import { request as requestHttps } from "node:https";
 import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
 import { GatewayError } from "../errors.ts";
+import { instanceMark } from "../instance-marks.ts";
 import { parseJson } from "./bounded-read.ts";
 import type { ControlAnswer } from "./control-client.ts";
 import { parseServerAddress } from "./server-address.ts";
@@ -83,11 +84,12 @@ function readBody(response: IncomingMessage, done: (body: Uint8Array | undefined
 }
 
 function answered(response: IncomingMessage, body: Uint8Array | undefined): ControlAnswer {
-  const instance = response.headers["x-instance-id"];
+  const header = response.headers["x-instance-id"];
+  const id = Array.isArray(header) ? header[0] : header;
   return {
     kind: "answered",
     status: response.statusCode ?? 0,
-    instance: Array.isArray(instance) ? instance[0] : instance,
+    instance: id === undefined ? undefined : instanceMark("header", id),
     json: parseJson(body),
   };
 }

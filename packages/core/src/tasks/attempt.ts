@@ -51,6 +51,8 @@ export class Attempt {
   /** When the hold ends unless renewed, by the monotonic clock, counted from before the request was sent. */
   leaseEndsMs: number;
   renewedAtMs: number;
+  /** When it was sent by an earlier attempt, perhaps of another process; else when it was granted. */
+  readonly sentMs: number;
   /** The payload has begun to leave. */
   isSent = false;
   /** The incarnation of the server that it was sent to, where it can be told. */
@@ -76,6 +78,10 @@ export class Attempt {
     this.task = grant.task;
     this.leaseEndsMs = sentAtMs + leaseMs;
     this.renewedAtMs = sentAtMs;
+    // By the store's clock: the lease was set when the grant was made.
+    const { leaseExpiresAtMs, sentAtMs: taskSentAtMs } = grant.task;
+    const isKnown = leaseExpiresAtMs !== undefined && taskSentAtMs !== undefined;
+    this.sentMs = sentAtMs - (isKnown ? Math.max(0, leaseExpiresAtMs - leaseMs - taskSentAtMs) : 0);
     this.isAsGranted = grant.kind === "run" && grant.task.cancelRequestedAtMs === undefined;
     this.holdsSlot = grant.kind === "run" && !grant.task.background;
   }

@@ -2,6 +2,7 @@ import type { Checkpoint } from "../checkpoint.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { HoldRef, OrphanHold, ServerWant } from "../contracts/ledger.ts";
 import type { RunReport, ServerProtocol } from "../contracts/server-protocol.ts";
+import { compareInstances } from "../instance-marks.ts";
 import type { ServerDirectory } from "../routing/server-directory.ts";
 import { withinTime } from "./time-limit.ts";
 
@@ -14,11 +15,29 @@ export interface HoldWatchOptions {
   readonly onRelease: () => void;
 }
 
-/** How often one server is asked whether it is free again. */
+/** How often one server is asked whether it is free again: at first, and once it was not for a while. */
 const LOOK_EVERY_MS = 2_000;
+const LOOK_LATER_EVERY_MS = 10_000;
+const LATER_AFTER_MS = 60_000;
+/** How often it is asked which process it is, where that takes a request more. */
+const INSTANCE_EVERY_MS = 30_000;
+/** Discovery may still tell of an earlier process for so long after the hold was taken. */
+const DISCOVERY_LAG_MS = 10_000;
 const LOOK_TIMEOUT_MS = 30_000;
 /** For how long it must have been free, over two looks. */
 const FREE_FOR_MS = 1_000;
+
+/** A hold, and what was seen of it. Instants are monotonic. */
+interface Seen {
+  readonly hold: OrphanHold;
+  readonly firstMs: number;
+  lookedMs: number;
+  instanceMs: number;
+  /** When it was first seen free, in this row of looks. */
+  freeMs: number | undefined;
+  /** What discovery said which process it is. */
+  discovered: string | undefined;
+}
 
 /**
  * Looks after holds whose task nobody holds any more: background work that goes on after its task has ended. A hold
@@ -26,12 +45,8 @@ const FREE_FOR_MS = 1_000;
  */
 export class HoldWatch {
   readonly #options: HoldWatchOptions;
-  readonly #lookedMs = new Map<string, number>();
-  /** Servers that were seen free of a hold, and when first. */
-  readonly #freeSince = new Map<
-    string,
-    { readonly id: string; readonly attempt: number; readonly atMs: number }
-  >();
+  /** By server. */
+  readonly #seen = new Map<string, Seen>();
   #released: HoldRef[] = [];
   readonly #held = new Set<string>();
 
@@ -61,56 +76,74 @@ export class HoldWatch {
   look(orphans: readonly OrphanHold[], asked: readonly ServerWant[]): void {
     for (const { server } of asked) this.#held.delete(server);
     for (const { server } of orphans) this.#held.add(server);
-    const nowMs = this.#options.clock.monotonic();
     for (const hold of orphans) {
-      if (nowMs - (this.#lookedMs.get(hold.server) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) continue;
-      this.#lookedMs.set(hold.server, nowMs);
-      void this.#check(hold);
+      const nowMs = this.#options.clock.monotonic();
+      const seen = this.#recall(hold, nowMs);
+      const everyMs = nowMs - seen.firstMs > LATER_AFTER_MS ? LOOK_LATER_EVERY_MS : LOOK_EVERY_MS;
+      if (nowMs - seen.lookedMs < everyMs) continue;
+      seen.lookedMs = nowMs;
+      void this.#check(seen);
     }
+  }
+
+  #recall(hold: OrphanHold, nowMs: number): Seen {
+    const known = this.#seen.get(hold.server);
+    if (known !== undefined && known.hold.id === hold.id && known.hold.attempt === hold.attempt) return known;
+    const never = Number.NEGATIVE_INFINITY;
+    const seen: Seen = {
+      ...{ hold, firstMs: nowMs, lookedMs: known?.lookedMs ?? never, instanceMs: never },
+      ...{ freeMs: undefined, discovered: undefined },
+    };
+    this.#seen.set(hold.server, seen);
+    return seen;
   }
 
   /**
    * One look is not enough: the request that took the hold may have been given up while it was on its way, and a look
    * may overtake it.
    */
-  #isStillFree({ server, id, attempt }: OrphanHold): boolean {
+  #isStillFree(seen: Seen): boolean {
     const nowMs = this.#options.clock.monotonic();
-    const since = this.#freeSince.get(server);
-    if (since?.id !== id || since.attempt !== attempt) {
-      this.#freeSince.set(server, { id, attempt, atMs: nowMs });
-      return false;
-    }
-    if (nowMs - since.atMs < FREE_FOR_MS) return false;
-    this.#freeSince.delete(server);
+    seen.freeMs ??= nowMs;
+    if (nowMs - seen.freeMs < FREE_FOR_MS) return false;
+    seen.freeMs = undefined;
     return true;
   }
 
-  async #check(hold: OrphanHold): Promise<void> {
+  async #check(seen: Seen): Promise<void> {
     const { clock, checkpoint, directory } = this.#options;
+    const { hold } = seen;
     const server = directory.get(hold.server)?.server;
     const protocol = server === undefined ? undefined : this.#options.protocol(server.protocol);
     if (server === undefined || protocol === undefined) return;
+    const nowMs = clock.monotonic();
+    // What frees it must be seen twice.
+    const wantsInstance = seen.freeMs !== undefined || nowMs - seen.instanceMs >= INSTANCE_EVERY_MS;
+    if (wantsInstance) seen.instanceMs = nowMs;
+    if (nowMs - seen.firstMs >= DISCOVERY_LAG_MS) seen.discovered ??= server.instance;
     const asking = withinTime(clock, LOOK_TIMEOUT_MS, (signal) =>
-      protocol.findRun({ server, taskId: hold.id }, { signal }),
+      protocol.findRun({ server, taskId: hold.id, wantsInstance }, { signal }),
     );
     const report = await checkpoint(
       "runner.idle-check",
       asking.catch((): RunReport => ({ run: "unclear" })),
     );
-    if (!isFree(report, hold)) {
-      this.#freeSince.delete(hold.server);
+    const isReplaced = compareInstances(seen.discovered, server.instance) === "other";
+    if (!isFree(report, hold, isReplaced)) {
+      seen.freeMs = undefined;
       return;
     }
-    if (!this.#isStillFree(hold)) return;
+    if (!this.#isStillFree(seen)) return;
     this.#released.push({ server: hold.server, id: hold.id, attempt: hold.attempt });
     this.#options.onRelease();
   }
 }
 
-function isFree(report: RunReport, hold: OrphanHold): boolean {
+function isFree(report: RunReport, hold: OrphanHold, isReplaced: boolean): boolean {
   if (report.idle !== undefined) return report.idle;
-  if (report.instance !== undefined && hold.instance !== undefined && report.instance !== hold.instance)
-    return true;
+  if (report.isLost === true || compareInstances(hold.instance, report.instance) === "other") return true;
+  // What discovery says counts where the server does not say which process it is.
+  if (isReplaced && report.instance === undefined) return true;
   // The server cannot tell whether it is free: it is taken to be once the run that held it is over.
-  return report.run === "succeeded" || report.run === "failed" || report.run === "none";
+  return ["succeeded", "failed", "ambiguous", "none"].includes(report.run);
 }

@@ -20,6 +20,8 @@ export interface RunnerOptions {
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly inlineBytes: number;
+  /** Slots over all servers that it uses at once. Default: no bound. */
+  readonly maxConcurrentTasks?: number | undefined;
   readonly events: RunnerEvents;
 }
 

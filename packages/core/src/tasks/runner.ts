@@ -7,15 +7,18 @@ import type {
   Settlement,
 } from "../contracts/ledger.ts";
 import { GatewayError } from "../errors.ts";
-import { Attempt, type AttemptHost, type Observation } from "./attempt.ts";
+import { Attempt, type AttemptHost } from "./attempt.ts";
 import { HoldWatch } from "./hold-watch.ts";
+import { observeServer } from "./observe-server.ts";
 import { Outbox } from "./outbox.ts";
 import { runAttempt } from "./run-attempt.ts";
 import type { RunnerOptions } from "./runner-options.ts";
+import { SlotOffers } from "./slot-offers.ts";
 import { inTime } from "./time-limit.ts";
+import { unbegun } from "./unbegun.ts";
 
 /** Recoveries that one runner looks after at once. They take no slot, only a request now and then. */
-const MAX_RECOVERIES = 64;
+const MAX_RECOVERIES = 1_000;
 /** First and longest wait after an exchange that failed. */
 const RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
@@ -35,6 +38,7 @@ export class Runner {
   readonly #attempts = new Map<string, Attempt>();
   readonly #host: AttemptHost;
   readonly #holds: HoldWatch;
+  readonly #offers: SlotOffers;
   #sequence = 1;
   #acknowledged = 0;
   /** When the open sequence was first sent; its grants count from then. */
@@ -53,6 +57,7 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#offers = new SlotOffers(options.maxConcurrentTasks, options.pollMs);
     const { clock, random, checkpoint, objects, inlineBytes, directory, events } = options;
     this.#holds = new HoldWatch({
       clock,
@@ -72,7 +77,7 @@ export class Runner {
       server: (id) => directory.get(id),
       isDraining: () => this.#state !== "working",
       settle: (item) => this.#settle(item),
-      observe: (server, outcome) => this.#observe(server, outcome),
+      observe: (server, outcome) => observeServer(server, outcome, options),
       onStarted: (attempt) => events.started(attempt),
       onRunning: (attempt, runId) => {
         events.running(attempt, runId);
@@ -91,6 +96,11 @@ export class Runner {
   poke(): void {
     this.#isWanted = true;
     this.#wake?.();
+  }
+
+  /** New work waits for these models; spares their servers the wait for their turn. */
+  announced(models: Iterable<string>): void {
+    if (this.#offers.announced(models, () => this.#options.directory.wants())) this.poke();
   }
 
   /** What this runner does on a server, whether or not it takes a slot. */
@@ -237,14 +247,19 @@ export class Runner {
     taken.answered(reply.settled, isFirstTry ? reply.nowMs : undefined);
     this.#noteRenewals(renewing, reply, sentMs);
     this.#holds.look(reply.orphanHolds, request.want);
+    if (this.#offers.answered(reply.grants, clock.monotonic())) this.#isWanted = true;
     for (const grant of reply.grants) this.#begin(grant, grantsFromMs);
   }
 
   #request(settle: readonly Settlement[], renewing: readonly Attempt[]): ExchangeRequest {
-    const { name, incarnation, leaseMs, directory } = this.#options;
+    const { name, incarnation, leaseMs, directory, clock } = this.#options;
     const isWorking = this.#state === "working";
     let recoveries = 0;
-    for (const attempt of this.#attempts.values()) if (attempt.grant.kind === "recover") recoveries += 1;
+    let inUse = 0;
+    for (const { grant, holdsSlot, isSlotFreed } of this.#attempts.values()) {
+      if (grant.kind === "recover") recoveries += 1;
+      if (holdsSlot && !isSlotFreed) inUse += 1;
+    }
     return {
       runner: name,
       incarnation,
@@ -253,7 +268,7 @@ export class Runner {
       leaseMs,
       settle,
       renew: renewing.map((attempt): RenewRef => ({ ...attempt.ref(), sent: attempt.isSent })),
-      want: isWorking ? directory.wants() : [],
+      want: isWorking ? this.#offers.take(directory.wants(), inUse, clock.monotonic()) : [],
       recover: isWorking ? MAX_RECOVERIES - recoveries : 0,
       release: [...this.#holds.released],
     };
@@ -374,27 +389,4 @@ export class Runner {
     }
     return outcome;
   }
-
-  #observe(id: string, outcome: Observation): void {
-    const { directory, clock, events } = this.#options;
-    const known = directory.get(id);
-    if (known === undefined) return;
-    const nowMs = clock.monotonic();
-    if (outcome.kind === "answered") {
-      known.health.succeeded();
-      known.slots.succeeded(outcome.durationMs, known.inFlight, nowMs);
-    } else if (outcome.kind === "refused") {
-      known.health.refused(outcome.retryAfterMs, outcome.background, nowMs);
-      if (outcome.reason === "busy" && !outcome.background) known.slots.wasBusy(known.inFlight, nowMs);
-    } else {
-      const forMs = known.health.failed(directory.isLast(id), nowMs);
-      if (forMs > 0) events.ejected(id, forMs);
-    }
-  }
-}
-
-/** Hands back a grant that was never begun. */
-function unbegun(attempt: Attempt): Settlement {
-  if (attempt.grant.kind === "recover") return { ...attempt.ref(), kind: "abandoned" };
-  return { ...attempt.ref(), kind: "returned", counts: false, delayMs: 0, releaseHold: true };
 }

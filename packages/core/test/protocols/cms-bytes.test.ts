@@ -54,6 +54,15 @@ describe("what reaches the server", () => {
     expect(seen[0]?.headers["content-type"]).toBe(contentType);
   });
 
+  it("is a form without a file, in the very form that its type names", async () => {
+    const { server, seen } = await recorder();
+    const payload = Buffer.from('--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--b--\r\n');
+    const contentType = "multipart/form-data; boundary=b";
+    await open().call(callTo(server, { operation: "train_metacat", payload, contentType }));
+    expect(seen[0]?.body.equals(payload)).toBe(true);
+    expect(seen[0]?.headers["content-type"]).toBe(contentType);
+  });
+
   it("is the slice of a larger buffer, and an empty body", async () => {
     const { server, seen } = await recorder();
     const protocol = open();

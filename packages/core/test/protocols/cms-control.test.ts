@@ -14,14 +14,10 @@ function routes(answers: Readonly<Record<string, { status: number; json?: unknow
   return wire.then(({ server }) => ({ server, asked }));
 }
 
-function runInfo(status: string, more: object = {}): object {
-  return { run_id: "r1", run_name: "task-1", status, start_time: 10, end_time: null, ...more };
-}
-
 describe("probe", () => {
   it("asks /readyz and no more when it is there", async () => {
     const { server, asked } = await routes({ "/readyz": { status: 200, text: "medcat_umls" } });
-    expect(await open().probe(server)).toMatchObject({ ready: true, instance: "boot-1" });
+    expect(await open().probe(server)).toMatchObject({ ready: true, instance: "header:boot-1" });
     expect(asked).toEqual(["GET /readyz"]);
   });
 
@@ -119,100 +115,6 @@ describe("probe", () => {
   });
 });
 
-describe("findRun", () => {
-  it.each([
-    ["RUNNING", "active"],
-    ["SCHEDULED", "active"],
-    ["FINISHED", "succeeded"],
-    ["FAILED", "failed"],
-    ["KILLED", "failed"],
-    ["ELSE", "unclear"],
-  ])("takes %s for %s", async (status, run) => {
-    const { server, asked } = await routes({ "/train_eval_info": { status: 200, json: [runInfo(status)] } });
-    const report = await open().findRun({ server, taskId: "task 1" });
-    expect(report).toMatchObject({ run, runId: "r1" });
-    expect(report.idle).toBeUndefined();
-    expect(asked).toEqual(["GET /train_eval_info?train_eval_id=task+1"]);
-    const document = run === "succeeded" || run === "failed" ? runInfo(status) : undefined;
-    const bytes = report.document === undefined ? undefined : await bytesOf(report.document.body);
-    expect(bytes === undefined ? undefined : JSON.parse(bytes.toString())).toEqual(document);
-    expect(report.document?.sizeBytes).toBe(bytes?.byteLength);
-  });
-
-  it("is sure of none only by the server's empty list", async () => {
-    const none = await routes({ "/train_eval_info": { status: 404, json: [] } });
-    expect(await open().findRun({ server: none.server, taskId: "t" })).toMatchObject({ run: "none" });
-    const without = await routes({});
-    expect(await open().findRun({ server: without.server, taskId: "t" })).toMatchObject({ run: "unclear" });
-  });
-
-  it.each([
-    ["503", { status: 503, json: { message: "no trainers" } }],
-    ["500", { status: 500, json: [] }],
-    ["an empty list", { status: 200, json: [] }],
-    ["no JSON", { status: 200, text: "<html>" }],
-    ["no runs", { status: 200, json: [1, null] }],
-  ])("is unclear on %s", async (_name, answer) => {
-    const { server } = await routes({ "/train_eval_info": answer });
-    expect(await open().findRun({ server, taskId: "t" })).toMatchObject({ run: "unclear" });
-  });
-
-  it("is unclear without an answer, and without an id to ask for", async () => {
-    const gone = modelServer("http://127.0.0.1:1");
-    expect(await open().findRun({ server: gone, taskId: "t" })).toEqual({ run: "unclear" });
-    expect(await open().findRun({ server: gone })).toEqual({ run: "unclear" });
-  });
-
-  it("picks the run asked for, else one that works, else the newest", async () => {
-    const runs = [
-      runInfo("FAILED", { run_id: "a", start_time: 1 }),
-      runInfo("FINISHED", { run_id: "b", start_time: 3 }),
-      runInfo("KILLED", { run_id: "c", start_time: 2 }),
-    ];
-    const ended = await routes({ "/train_eval_info": { status: 200, json: runs } });
-    expect(await open().findRun({ server: ended.server, taskId: "t" })).toMatchObject({ runId: "b" });
-    expect(await open().findRun({ server: ended.server, taskId: "t", runId: "a" })).toMatchObject({
-      run: "failed",
-      runId: "a",
-    });
-    expect(await open().findRun({ server: ended.server, taskId: "t", runId: "z" })).toMatchObject({
-      run: "unclear",
-    });
-    const working = [...runs, runInfo("RUNNING", { run_id: "d", start_time: 0 })];
-    const active = await routes({ "/train_eval_info": { status: 200, json: working } });
-    expect(await open().findRun({ server: active.server, taskId: "t" })).toMatchObject({ runId: "d" });
-  });
-});
-
-describe("cancelRun", () => {
-  it("asks the server only while our run is active there", async () => {
-    const { server, asked } = await routes({
-      "/train_eval_info": { status: 200, json: [runInfo("RUNNING")] },
-      "/cancel_training": { status: 202, json: {} },
-    });
-    expect(await open().cancelRun({ server, taskId: "t" })).toBe(true);
-    expect(asked).toEqual(["GET /train_eval_info?train_eval_id=t", "POST /cancel_training"]);
-  });
-
-  it.each([
-    ["ended", { status: 200, json: [runInfo("FINISHED")] }],
-    ["not known", { status: 404, json: [] }],
-    ["unclear", { status: 503, json: {} }],
-  ])("asks nothing when the run is %s", async (_name, answer) => {
-    const { server, asked } = await routes({ "/train_eval_info": answer });
-    expect(await open().cancelRun({ server, taskId: "t" })).toBe(false);
-    expect(asked).toHaveLength(1);
-  });
-
-  it("says when the server did not take it", async () => {
-    const { server } = await routes({
-      "/train_eval_info": { status: 200, json: [runInfo("RUNNING")] },
-      "/cancel_training": { status: 400, json: { message: "Cannot find in-progress training" } },
-    });
-    expect(await open().cancelRun({ server, taskId: "t" })).toBe(false);
-  });
-});
-
 describe("info", () => {
   it("is what the server says, verbatim", async () => {
     const text = '{ "api_version" : "0.3.0", "model_card": {"x": 1.0} }';
@@ -222,9 +124,11 @@ describe("info", () => {
     expect(answer === undefined ? "" : (await bytesOf(answer.body)).toString()).toBe(text);
   });
 
-  it("is undefined when there is none, or no server", async () => {
-    const { server } = await routes({});
-    expect(await open().info(server)).toBeUndefined();
+  it("is an error of the server's with its status, and undefined where nobody answers", async () => {
+    const { server } = await routes({ "/info": { status: 404, text: "none" } });
+    const answer = await open().info(server);
+    expect(answer?.status).toBe(404);
+    await answer?.body[Symbol.asyncIterator]().return?.();
     expect(await open().info(modelServer("http://127.0.0.1:1"))).toBeUndefined();
   });
 });

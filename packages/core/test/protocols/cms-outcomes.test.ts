@@ -34,8 +34,25 @@ describe("what an answer means", () => {
     expect(await open().call(callTo(server, TRAIN))).toEqual({
       kind: "accepted",
       runId: "b3a9",
-      instance: "boot-7",
+      instance: "header:boot-7",
     });
+  });
+
+  it("202 without the header names the process by when it began", async () => {
+    const { server } = await httpWire((request, response) => {
+      if (request.url === "/metrics")
+        response.end("# TYPE x gauge\nprocess_start_time_seconds 1.7e+09\nx 1\n");
+      else answerJson(response, 202, { run_id: "b3a9" });
+    });
+    expect(await open().call(callTo(server, TRAIN))).toMatchObject({ instance: "process:1.7e%2B09" });
+  });
+
+  it("202 is accepted though the metrics never come", async () => {
+    const { server } = await httpWire((request, response) => {
+      if (request.url !== "/metrics") answerJson(response, 202, { run_id: "b3a9" });
+      else request.socket.destroy();
+    });
+    expect(await open().call(callTo(server, TRAIN))).toEqual({ kind: "accepted", runId: "b3a9" });
   });
 
   it.each([
