@@ -33,6 +33,8 @@ export {
   type LoggedGrant,
   type RunnerCall,
 } from "./tasks/begin-sequence.ts";
+export { type StoredBody, storeBody } from "./tasks/body.ts";
+export { beforeBrought, broughtHold, broughtRefusalOf } from "./tasks/check-brought.ts";
 export { laneEndings, NO_SERVER, WAITED_TOO_LONG } from "./tasks/ledger-endings.ts";
 export {
   endByLedger,

@@ -1,5 +1,6 @@
 import type { TerminalState } from "./contracts/task.ts";
 import type { DeploymentState } from "./deployments/api.ts";
+import type { DrainReason } from "./deployments/entry.ts";
 import type { GatewayErrorCode } from "./errors.ts";
 
 /** Names a task in an event. No payload, result or server text is ever in one. */
@@ -50,7 +51,11 @@ export interface GatewayEvents {
     readonly state: DeploymentState | "gone";
     /** Why a try failed. */
     readonly code?: string | undefined;
+    /** Of `gone`, when this process removed the server: why, and how long after its last activity. */
+    readonly removed?: { readonly why: DrainReason; readonly idleMs: number } | undefined;
   }) => void;
+  /** Whether servers that were deployed are to go was looked at; how many there are. */
+  "deployments:checked": (event: { readonly manual: number; readonly auto: number }) => void;
   /** The object store was searched for what no row names. */
   "objects:swept": (event: { readonly examined: number; readonly deleted: number }) => void;
   /** An adapter failed; the gateway goes on and tries again. */

@@ -61,6 +61,11 @@ export interface GatewayOptions {
   readonly modelMemoryMs?: number | undefined;
   /** Slots of a server that does not say. Default 8. */
   readonly defaultLimit?: number | undefined;
+  /**
+   * Most slots that this process uses at once, over all servers together; their own limits hold, too. Trainings take no
+   * slot. Default: no bound.
+   */
+  readonly maxConcurrentTasks?: number | undefined;
   /** Between two looks for objects that no row names; `false` leaves it to others. Default 24 h. */
   readonly objectSweepMs?: number | false | undefined;
   /** Ages after the ending at which bytes and rows are forgotten. Default 7, 7 and 30 days; `false` keeps all. */
@@ -147,6 +152,8 @@ export interface ServerStatus {
   readonly inFlight: number;
   /** Ejected, or asked to be left alone for a while. */
   readonly isPaused: boolean;
+  /** What else its discovery knows of it, for people. */
+  readonly details?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface ModelStatus {
@@ -212,7 +219,7 @@ export interface Gateway {
   reprioritise(id: string, priority: number, options?: OperationOptions): Promise<TaskRecord>;
   /** Known models by name, with their servers. */
   models(): readonly ModelStatus[];
-  /** What a ready server of the model says of itself. Rejects `MODEL_UNKNOWN`, `SERVER_UNREACHABLE`, `SERVER_BUSY`. */
+  /** What a ready server of the model says of itself, an error of its own too. Rejects `MODEL_UNKNOWN`, `SERVER_UNREACHABLE`, `SERVER_BUSY`. */
   info(model: string, options?: OperationOptions): Promise<ServerAnswer>;
   /** The operations that can be submitted, over all protocols, in the order in which these name them. */
   operations(): ReadonlyMap<string, OperationInfo>;

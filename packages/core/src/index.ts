@@ -4,11 +4,14 @@ export { type ComposeLedgerOptions, composeLedger } from "./composed-ledger/comp
 export type { Clock } from "./contracts/clock.ts";
 export type { ByteStream, Closable, OperationOptions, Page } from "./contracts/common.ts";
 export type {
+  AdoptedOptions,
+  AdoptedServer,
   DeployedServer,
   DeployedState,
   Deployer,
   DeploymentIdentity,
   DeploymentKind,
+  ListServersOptions,
   LogLine,
   LogOptions,
   LogTarget,
@@ -87,8 +90,16 @@ export type {
   ClaimRequest,
   TaskStore,
 } from "./contracts/task-store.ts";
-export type { TrackedModel, Tracking } from "./contracts/tracking.ts";
+export type {
+  ModelMetadata,
+  RunFilter,
+  TrackedModel,
+  TrackedRun,
+  TrackedRunState,
+  Tracking,
+} from "./contracts/tracking.ts";
 export type { Wakeups, WakeupTopic } from "./contracts/wakeups.ts";
+export { type AdoptOutcome, type AdoptRequest, adoptServer } from "./deployments/adopt.ts";
 export type {
   AutoPolicy,
   Configuration,
@@ -107,6 +118,11 @@ export type {
   SettleOptions,
   TemplateRequest,
 } from "./deployments/api.ts";
+export {
+  type BringConfigurationsOptions,
+  type BroughtConfigurations,
+  bringConfigurations,
+} from "./deployments/bring-configurations.ts";
 export { type StaticDiscovery, type StaticDiscoveryOptions, staticDiscovery } from "./discovery/static.ts";
 export type { StaticServer } from "./discovery/static-servers.ts";
 export { ERROR_CODES, GatewayError, type GatewayErrorCode, type GatewayErrorOptions } from "./errors.ts";

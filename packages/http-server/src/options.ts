@@ -1,4 +1,4 @@
-import { GatewayError } from "@modelgate/core";
+import { GatewayError, type Tracking } from "@modelgate/core";
 import type { Metrics } from "./metrics/create-metrics.ts";
 
 export interface HttpOptions {
@@ -12,22 +12,42 @@ export interface HttpOptions {
   readonly maxWaitMs?: number | undefined;
   /** How long `GET /models/?verbose=true` waits for what servers say of themselves. Default 2,000. */
   readonly infoTimeoutMs?: number | undefined;
+  /** Tells of the models in `GET /models/?verbose=true` what was written down when they were made. Default: nothing does. */
+  readonly tracking?: Tracking | undefined;
+  /** How long `GET /models/?verbose=true` waits for the tracker. Default 2,000. */
+  readonly trackingTimeoutMs?: number | undefined;
   /**
-   * Who sends it in `X-Modelgate-Key` may list tasks, configure on-demand models and read what servers write; 16 to 255
-   * visible ASCII characters. Default: nobody may.
+   * User agents, by their beginning or by an expression, whose connection is closed after each answer: for clients that
+   * fail on connections that stay open. Nothing for fetch handlers, whose host has the connections. Default: none, but
+   * for `serveHttp`.
+   */
+  readonly closeConnectionFor?: readonly (string | RegExp)[] | undefined;
+  /**
+   * Who sends it in `X-Modelgate-Key`, or as the password of basic authentication, may list tasks, configure
+   * on-demand models and read what servers write; 16 to 255 visible ASCII characters. Default: nobody may.
    */
   readonly adminKey?: string | undefined;
+  /** Whether everybody may configure on-demand models, as CMG lets them. Default `false`. */
+  readonly openConfigurations?: boolean | undefined;
   /** Counts requests, and is served at `/metrics`; made by `createMetrics`. Default: there is no such route. */
   readonly metrics?: Metrics | undefined;
   /** Told of every error that is not the caller's. It must not throw, and must not log the message of unknown errors. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-type Optional = "adminKey" | "metrics";
+type Optional = "adminKey" | "metrics" | "tracking";
 
 export type ResolvedHttpOptions = {
   readonly [Name in Exclude<keyof HttpOptions, Optional>]-?: NonNullable<HttpOptions[Name]>;
 } & Pick<HttpOptions, Optional>;
+
+const WHOLE_NUMBERS = [
+  "inlineBytes",
+  "maxBodyBytes",
+  "maxWaitMs",
+  "infoTimeoutMs",
+  "trackingTimeoutMs",
+] as const;
 
 export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
   const resolved: ResolvedHttpOptions = {
@@ -36,14 +56,21 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
     maxBodyBytes: options.maxBodyBytes ?? 4 * 1024 ** 3,
     maxWaitMs: options.maxWaitMs ?? 300_000,
     infoTimeoutMs: options.infoTimeoutMs ?? 2_000,
+    tracking: options.tracking,
+    trackingTimeoutMs: options.trackingTimeoutMs ?? 2_000,
+    closeConnectionFor: options.closeConnectionFor ?? [],
     adminKey: options.adminKey,
+    openConfigurations: options.openConfigurations ?? false,
     metrics: options.metrics,
     onError: options.onError ?? (() => {}),
   };
-  for (const field of ["inlineBytes", "maxBodyBytes", "maxWaitMs", "infoTimeoutMs"] as const) {
+  for (const field of WHOLE_NUMBERS) {
     if (!Number.isSafeInteger(resolved[field]) || resolved[field] < 0) {
       throw invalidOption(field, resolved[field], "give a whole number from 0");
     }
+  }
+  if (resolved.closeConnectionFor.some((agent) => agent === "")) {
+    throw invalidOption("closeConnectionFor", "", "give how user agents begin, or leave it out");
   }
   if (resolved.basePath !== "" && !/^(\/[\w.~-]+)+$/.test(resolved.basePath)) {
     throw invalidOption("basePath", resolved.basePath, 'give a path such as "/gateway"');

@@ -81,7 +81,7 @@ describe.each(HOSTS)("models that are deployed on demand over $host", ({ open })
     expect(moved.json.running[0]).toMatchObject({ deployment_type: "static", model_type: "said" });
     expect(moved.json.running[1]).toMatchObject({
       ...{ uri: "u-of-old", is_running: true, deployment_type: "auto", model_type: "known" },
-      description: "of itself",
+      description: "d",
     });
     expect(moved.json.running[1]).not.toHaveProperty("idle_ttl");
     expect(moved.text).toContain(`"runtime":${INFO}`);

@@ -132,6 +132,19 @@ describe.each(HOSTS)("a story of deployments over $host", ({ open }) => {
     expect((await send(url, "DELETE", "/models/by-run?force=true")).status).toBe(204);
   });
 
+  it("looks at the name first, then at the time to live, where the model is, and what runs", async () => {
+    const [url = ""] = await opened();
+    await send(url, "POST", "/models/there", { model_uri: "s3://x" });
+    for (const [name, body, status] of [
+      ["_", { tracking_id: "no-such-run", ttl: 0 }, 400],
+      ["there", { tracking_id: "no-such-run", ttl: 0 }, 400],
+      ["there", { tracking_id: "no-such-run" }, 404],
+      ["there", { model_uri: "s3://other" }, 409],
+    ] as const) {
+      expect((await send(url, "POST", `/models/${name}`, body)).status).toBe(status);
+    }
+  });
+
   it("makes one server of equal requests to several gateways, and one wins of others", async () => {
     const urls = await opened(3);
     const body = { model_uri: "s3://x", ttl: 3_600 };

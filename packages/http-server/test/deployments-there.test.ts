@@ -114,6 +114,7 @@ describe.each(HOSTS)("deployments that are there over $host", ({ open }) => {
 
   it.each([
     ["DEPLOYER_UNAVAILABLE", 503],
+    ["STORE_UNAVAILABLE", 503],
     ["DEPLOYER_REFUSED", 500],
     ["UNSUPPORTED", 501],
     ["DEPLOYMENT_UNKNOWN", 204],

@@ -93,6 +93,7 @@ describe.each(HOSTS)("deployments over $host", ({ open }) => {
       undefined,
       /^Invalid model name\. The model name must start/,
     ],
+    ["an impossible name before a wrong field", "_", { ttl: "soon" }, /^Invalid model name\./],
     ["no body", "foo", undefined, /^At least one of `tracking_id` or `model_uri` must be provided\.$/],
     ["nulls", "foo", { model_uri: null, tracking_id: null }, /^At least one of/],
     ["a blank address", "foo", { model_uri: " " }, /^At least one of/],

@@ -54,6 +54,32 @@ describe.each(HOSTS)("on-demand configurations over $host", ({ open }) => {
     }
   });
 
+  it("are for a client that sends the key as a password, as one that is only given an address does", async () => {
+    const url = await opened();
+    const list = async (scheme: string, credentials: string): Promise<number> => {
+      const authorization = `${scheme} ${Buffer.from(credentials).toString("base64")}`;
+      return (await call(url, "/admin/on-demand", { headers: { authorization } })).status;
+    };
+    expect(await list("Basic", `admin:${adminKey}`)).toBe(200);
+    expect(await list("basic", `:${adminKey}`)).toBe(200);
+    for (const wrong of [adminKey, `${adminKey}:`, `admin:${adminKey}x`, "admin:", ""]) {
+      expect(await list("Basic", wrong)).toBe(403);
+    }
+    expect(await list("Bearer", `admin:${adminKey}`)).toBe(403);
+  });
+
+  it("are for all where that is asked for, and lists of tasks still are not", async () => {
+    const url = await opened({}, { adminKey, openConfigurations: true });
+    const created = await call(url, "/admin/on-demand", {
+      method: "POST",
+      body: JSON.stringify({ model_name: "m", model_uri: "u" }),
+    });
+    expect(created.status).toBe(201);
+    expect((await call(url, "/admin/on-demand/m")).status).toBe(200);
+    expect((await call(url, "/tasks/")).status).toBe(403);
+    expect((await call(url, "/models/m/deployment?logs=5")).status).toBe(403);
+  });
+
   it("are created with all that callers send, nulls included", async () => {
     const url = await opened({ idleTtlMs: 1_800_000 });
     const answer = await create(url, {

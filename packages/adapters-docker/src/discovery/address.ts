@@ -1,7 +1,13 @@
 import type { ContainerFacts, ContainerNetwork, ContainerPort } from "./container-facts.ts";
 
-/** `network`: a container's own address; `published`: a port of the host. `auto`: the first of them that can be reached. */
-export type AddressKind = "auto" | "network" | "published";
+/** How containers are reached. */
+export const ADDRESS_KINDS = ["auto", "network", "published", "name", "proxy"] as const;
+
+/**
+ * `network`: a container's own address; `published`: a port of the host. `auto`: the first of them that can be reached.
+ * `name`: the container's name, which the engine's own name service knows; `proxy`: a path of a reverse proxy.
+ */
+export type AddressKind = (typeof ADDRESS_KINDS)[number];
 
 /** From where containers are reached. */
 export interface Vantage {
@@ -17,6 +23,10 @@ export interface AddressWish {
   readonly network: string | undefined;
   /** The port inside. */
   readonly port: number | undefined;
+  /** The model's name, which the address by a proxy may hold. */
+  readonly model: string;
+  /** The address by a proxy, with `{model}` or `{name}` in it. */
+  readonly proxyUrl: string | undefined;
 }
 
 export type AddressAnswer = { readonly url: string } | { readonly problem: string };
@@ -26,11 +36,14 @@ const ANY_ADDRESS = new Set(["", "0.0.0.0", "::"]);
 /** Where a container is reached, or why it cannot be. */
 export function addressOf(facts: ContainerFacts, wish: AddressWish, vantage: Vantage): AddressAnswer {
   if (wish.kind === "published") return publishedAddress(facts, wish, vantage);
+  if (wish.kind === "proxy") return { url: proxyAddress(facts, wish) };
   const isHost = facts.networkMode === "host" && wish.network === undefined;
   if (isHost) return onPort(facts, wish, () => vantage.publishedHost);
   if (facts.networkMode.startsWith("container:")) {
     return { problem: "it has the network of another container; publish its port, or give it a network" };
   }
+  // Every container of a network of its own answers to its name, in whichever of them the caller is, too.
+  if (wish.kind === "name") return onPort(facts, wish, () => facts.name);
   const network = networkFor(facts, wish, vantage);
   if (wish.kind === "auto" && (network === undefined || !isReached(network, vantage))) {
     const published = publishedAddress(facts, wish, vantage);
@@ -71,6 +84,14 @@ function publishedAddress(facts: ContainerFacts, wish: AddressWish, vantage: Van
   }
   const { hostAddress, hostPort } = binding;
   return { url: urlOf(ANY_ADDRESS.has(hostAddress) ? vantage.publishedHost : hostAddress, hostPort) };
+}
+
+/** The port inside is for the proxy to know. */
+function proxyAddress({ name }: ContainerFacts, { proxyUrl = "", model }: AddressWish): string {
+  const filled = proxyUrl.replace(/\{(model|name)\}/g, (_, what: string) =>
+    encodeURIComponent(what === "model" ? model : name),
+  );
+  return filled.replace(/\/+$/, "");
 }
 
 function onPort(facts: ContainerFacts, wish: AddressWish, host: () => string): AddressAnswer {

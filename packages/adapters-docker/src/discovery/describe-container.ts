@@ -7,6 +7,8 @@ import type { ContainerFacts } from "./container-facts.ts";
 export interface DescribeSettings {
   readonly labels: DockerLabels;
   readonly address: AddressKind;
+  /** For the kind `proxy`. */
+  readonly proxyUrl?: string | undefined;
   readonly network: string | undefined;
   readonly port: number | undefined;
   readonly protocol: string;
@@ -50,7 +52,10 @@ export function describeContainer(
   const weight = read("weight", aboveZero, "a number above 0");
   const protocol = read("protocol", (text) => text, "a name") ?? settings.protocol;
   const network = read("network", (text) => text, "a name") ?? settings.network;
-  const address = addressOf(facts, { kind, network, port }, vantage);
+  const models = modelsOf(facts, labels);
+  const { proxyUrl } = settings;
+  const [model = facts.name] = models;
+  const address = addressOf(facts, { kind, network, port, model, proxyUrl }, vantage);
   if ("problem" in address) problems.push(address);
   const entry: ServerEntry | undefined =
     "problem" in address
@@ -58,7 +63,7 @@ export function describeContainer(
       : {
           id: serverIdOf(facts.id),
           url: address.url,
-          models: modelsOf(facts, labels),
+          models,
           protocol,
           limit,
           weight,
@@ -102,6 +107,8 @@ function detailsOf(
     const text = facts.labels[labels[name as keyof typeof DETAILS]];
     if (text !== undefined && text !== "") details[detail] = withoutCredentials(text);
   }
+  const addresses = facts.networks.map(({ address }) => address).filter((address) => address !== "");
+  if (addresses.length > 0) details["addresses"] = addresses.join(" ");
   if (facts.health !== undefined) details["health"] = facts.health;
   if (problems.length > 0) details["warning"] = problems.map(problemText).join("; ");
   return details;

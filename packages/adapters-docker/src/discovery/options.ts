@@ -8,7 +8,7 @@ import {
 } from "@modelgate/core/adapter";
 import { CONNECTION_OPTIONS, type DockerConnectionOptions } from "../connection/options.ts";
 import { type DockerLabels, labelsFrom } from "../labels.ts";
-import type { AddressKind } from "./address.ts";
+import { ADDRESS_KINDS, type AddressKind } from "./address.ts";
 import type { DescribeSettings } from "./describe-container.ts";
 
 /** Something about a container that was left out because it could not be followed. */
@@ -34,9 +34,15 @@ export interface DockerDiscoveryOptions extends DockerConnectionOptions, ProbeOp
   /**
    * Whether containers are reached by their own addresses or by ports that the host publishes. Default `auto`: by their
    * own where that works from here, which is in a container of the same network, and on the engine's host; else by
-   * published ports.
+   * published ports. `name` calls them by the container's name, from a container of the same network; `proxy` calls
+   * `proxyUrl`.
    */
   readonly address?: AddressKind | undefined;
+  /**
+   * For the address `proxy`: where a reverse proxy has the servers, with `{model}`, the model's name, or `{name}`, the
+   * container's, in its path or host: `https://proxy/cms/{model}`.
+   */
+  readonly proxyUrl?: string | undefined;
   /** Where published ports are reached. Default: the engine's host, or `127.0.0.1` when it is spoken to over a socket. */
   readonly publishedHost?: string | undefined;
   /** The port that servers listen on inside. Default: the lowest TCP port that a container exposes or publishes. */
@@ -63,16 +69,23 @@ export interface DiscoverySettings extends DescribeSettings {
 }
 
 const OWN_OPTIONS: readonly (keyof DockerDiscoveryOptions)[] = [
-  ...(["labels", "onlyLabelled", "project", "network", "address", "publishedHost"] as const),
-  ...(["port", "protocol", "listIntervalMs", "drainMs", "onWarning"] as const),
+  ...(["labels", "onlyLabelled", "project", "network", "address", "proxyUrl"] as const),
+  ...(["publishedHost", "port", "protocol", "listIntervalMs", "drainMs", "onWarning"] as const),
 ];
 
 /** Throws `INVALID_OPTIONS` that names the field. */
 export function checkDiscoveryOptions(options: DockerDiscoveryOptions): DiscoverySettings {
   checkNames(options, [...CONNECTION_OPTIONS, ...PROBE_OPTIONS, ...OWN_OPTIONS], "Docker discovery");
   const { address = "auto", onlyLabelled = true, port, onWarning = () => {} } = options;
-  if (!["auto", "network", "published"].includes(address)) {
-    throw invalidOption("address", 'must be "auto", "network" or "published"');
+  if (!ADDRESS_KINDS.includes(address)) {
+    throw invalidOption("address", `must be one of ${ADDRESS_KINDS.join(", ")}`);
+  }
+  const proxyUrl = text("proxyUrl", options.proxyUrl);
+  if ((address === "proxy") !== (proxyUrl !== undefined)) {
+    throw invalidOption("proxyUrl", 'goes with address "proxy", which needs it; give both, or neither');
+  }
+  if (proxyUrl !== undefined && !isProxyUrl(proxyUrl)) {
+    throw invalidOption("proxyUrl", "must be an http or https address with {model} or {name} in it");
   }
   if (typeof onlyLabelled !== "boolean") throw invalidOption("onlyLabelled", "must be true or false");
   if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
@@ -90,6 +103,7 @@ export function checkDiscoveryOptions(options: DockerDiscoveryOptions): Discover
     ],
     network: text("network", options.network),
     address,
+    proxyUrl,
     publishedHost: text("publishedHost", options.publishedHost),
     port,
     protocol: text("protocol", options.protocol) ?? "cms",
@@ -97,6 +111,11 @@ export function checkDiscoveryOptions(options: DockerDiscoveryOptions): Discover
     drainMs: duration("drainMs", options.drainMs ?? 600_000),
     onWarning,
   };
+}
+
+function isProxyUrl(template: string): boolean {
+  const filled = template.replace(/\{(model|name)\}/g, "a");
+  return filled !== template && /^https?:\/\//.test(filled) && URL.canParse(filled);
 }
 
 function text(field: string, value: string | undefined): string | undefined {

@@ -42,6 +42,7 @@ describe.skipIf(socketPath === "")("containers on a real engine", () => {
       details: { type: "medcat_snomed", project: engine.project, image, uri: "https://mlflow/runs" },
     });
     expect(server.url).toMatch(/^http:\/\/10\.\S+:8000$/);
+    expect(server.details?.["addresses"]).toBe(new URL(server.url).hostname);
     expect(world.warnings).toEqual([]);
   });
 

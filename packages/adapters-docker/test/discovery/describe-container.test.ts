@@ -4,6 +4,7 @@ import type { Vantage } from "../../src/discovery/address.ts";
 import { type ContainerFacts, factsOf } from "../../src/discovery/container-facts.ts";
 import { type DescribeSettings, describeContainer } from "../../src/discovery/describe-container.ts";
 import { listedContainers } from "../../src/discovery/listed-container.ts";
+import { checkDiscoveryOptions } from "../../src/discovery/options.ts";
 import { DEFAULT_LABELS, labelsFrom } from "../../src/labels.ts";
 
 /** A declared exception from the rule that tests use the real thing; `../connection/events.test.ts` says why. */
@@ -138,6 +139,34 @@ describe("the address of a container", () => {
     expect(urlOf(container({ ports: bound }), ELSEWHERE, { address: "published", port: 9 })).toBe(
       "its port 9 is published",
     );
+  });
+
+  it("is its name, or what a proxy has for the model or the name", () => {
+    const facts = container({ ports: [{ port: 8000, published: [] }] });
+    const served = { ...facts, labels: { ...facts.labels, "com.docker.compose.service": "medcat umls" } };
+    expect(urlOf(served, ELSEWHERE, { address: "name" })).toBe("http://cms-medcat-1:8000");
+    expect(urlOf(served, ELSEWHERE, { address: "name", port: 81 })).toBe("http://cms-medcat-1:81");
+    const proxied = (proxyUrl: string) => urlOf(served, ELSEWHERE, { address: "proxy", proxyUrl });
+    expect(proxied("https://proxy/cms/{model}/")).toBe("https://proxy/cms/medcat%20umls");
+    expect(proxied("http://{name}.models")).toBe("http://cms-medcat-1.models");
+    // The proxy knows the port and the network.
+    const lone = { ...served, ports: [], networks: [], networkMode: "container:abc" };
+    expect(urlOf(lone, ELSEWHERE, { address: "proxy", proxyUrl: "https://p/{name}" })).toBe(
+      "https://p/cms-medcat-1",
+    );
+  });
+
+  it("by a proxy has to be told, with a place for the name", () => {
+    const check = (options: object) => () => checkDiscoveryOptions({ probe: new Map(), ...options });
+    expect(check({ address: "proxy", proxyUrl: "https://proxy/{model}" })).not.toThrow();
+    for (const wrong of [
+      { address: "proxy" },
+      { proxyUrl: "https://proxy/{model}" },
+      { address: "proxy", proxyUrl: "https://proxy/cms" },
+      { address: "proxy", proxyUrl: "proxy/{model}" },
+    ])
+      expect(check(wrong)).toThrow(/^proxyUrl /);
+    expect(check({ address: "ip" })).toThrow("address must be one of auto, network, published, name, proxy");
   });
 
   it("is not known of one that has the network of another", () => {

@@ -26,6 +26,7 @@ export class DeploymentWork {
   readonly api: Deployments;
   readonly #controller: DeploymentController;
   readonly #host: DeploymentWorkHost;
+  readonly #nowMs: () => number;
   /** Requests under way that take no task, by server. */
   readonly #direct = new Map<string, number>();
 
@@ -33,6 +34,7 @@ export class DeploymentWork {
     const { clock, random, newId, ledger, name, leaseMs } = options;
     const { directory, emitter, failLane } = host;
     this.#host = host;
+    this.#nowMs = () => clock.now();
     const { records, tracking, auto } = deployments;
     const configurations = createConfigurations({ records, clock, tracking, autoPolicy: auto });
     this.#controller = new DeploymentController(deployments, configurations.follow(), {
@@ -44,8 +46,12 @@ export class DeploymentWork {
       barrier: () => host.runner()?.barrier() ?? (() => true),
       failTasks: failLane,
       onChange: (entry, before) => this.#tell(entry, before),
-      onGone: ({ model, generation, kind }) =>
-        emitter.emit("deployment:changed", { model, generation, kind, state: "gone" }),
+      onGone: (entry) => this.#tellGone(entry),
+      onChecked: (entries) => {
+        const kinds = [...entries.values()].map(({ kind }) => kind);
+        const manual = kinds.filter((kind) => kind === "manual").length;
+        if (kinds.length > 0) emitter.emit("deployments:checked", { manual, auto: kinds.length - manual });
+      },
       onWithheld: () => host.runner()?.poke(),
       onError: (operation, error) => emitter.failed("deployments", operation, error),
     });
@@ -130,6 +136,17 @@ export class DeploymentWork {
     return [...this.#host.directory.all()]
       .map(({ server }) => server)
       .filter(({ id }) => !this.#controller.isOurs(id));
+  }
+
+  /** Whoever removed the server tells why, so that over all processes each removal is told once. */
+  #tellGone({ model, generation, kind, driver, drain: draining, ...entry }: Entry): void {
+    const isOwn = driver === this.#controller.id && draining !== undefined;
+    const activeAtMs = entry.activeAtMs ?? entry.readyAtMs ?? entry.createdAtMs;
+    const removed = isOwn && { why: draining.why, idleMs: Math.max(0, this.#nowMs() - activeAtMs) };
+    this.#host.emitter.emit("deployment:changed", {
+      ...{ model, generation, kind, state: "gone" as const },
+      ...(removed && { removed }),
+    });
   }
 
   #tell(entry: Entry, before: Entry | undefined): void {

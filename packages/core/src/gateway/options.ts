@@ -19,10 +19,16 @@ type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 
 /** The options with every default filled in. */
 export interface ResolvedOptions
-  extends Filled<Omit<GatewayOptions, "discovery" | "retention" | "maxWaiting" | "wakeups" | "deployments">> {
+  extends Filled<
+    Omit<
+      GatewayOptions,
+      "discovery" | "retention" | "maxWaiting" | "wakeups" | "deployments" | "maxConcurrentTasks"
+    >
+  > {
   readonly discoveries: readonly Discovery[];
   readonly wakeups: GatewayOptions["wakeups"];
   readonly deployments: ResolvedDeployments | undefined;
+  readonly maxConcurrentTasks: number | undefined;
   readonly ledger: Ledger;
   readonly objects: ObjectStore;
   readonly protocols: readonly ServerProtocol[];
@@ -89,6 +95,10 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     idempotencyMs: numberWithin("idempotencyMs", options.idempotencyMs ?? DAY_MS, DAY_MS, 3650 * DAY_MS),
     modelMemoryMs: numberWithin("modelMemoryMs", options.modelMemoryMs ?? DAY_MS, 0, 3650 * DAY_MS),
     defaultLimit: numberWithin("defaultLimit", options.defaultLimit ?? 8, 1, 64),
+    maxConcurrentTasks:
+      options.maxConcurrentTasks === undefined
+        ? undefined
+        : numberWithin("maxConcurrentTasks", options.maxConcurrentTasks, 1, Number.MAX_SAFE_INTEGER),
     retention: retention && {
       payloadMs: numberWithin("retention.payloadMs", retention.payloadMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
       resultMs: numberWithin("retention.resultMs", retention.resultMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),

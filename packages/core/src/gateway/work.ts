@@ -91,7 +91,10 @@ export class GatewayWork {
     if (this.isStopping) return this.directory.stop();
     if (wakeups !== undefined) {
       this.#unsubscribe = [
-        wakeups.subscribe("work", () => this.#runner?.poke()),
+        wakeups.subscribe("work", (models) => {
+          this.#runner?.announced(models);
+          this.#runner?.poke();
+        }),
         wakeups.subscribe("ended", (ids) => this.#endings.hint(ids)),
       ];
     }
@@ -125,6 +128,7 @@ export class GatewayWork {
 
   /** Models for which something new waits. */
   announce(models: Iterable<string>): void {
+    this.#runner?.announced(models);
     this.#hint("work", models);
   }
 
@@ -149,17 +153,27 @@ export class GatewayWork {
     return [...known].map(([name, servers]) => ({
       name,
       isRunning: this.directory.hasReady(name),
-      servers: servers.map(({ server: { id, state, protocol }, slots, inFlight, health }) => {
-        return { id, state, protocol, limit: slots.value, inFlight, isPaused: health.isPaused(nowMs) };
+      servers: servers.map(({ server: { id, state, protocol, details }, slots, inFlight, health }) => {
+        return {
+          id,
+          state,
+          protocol,
+          limit: slots.value,
+          inFlight,
+          isPaused: health.isPaused(nowMs),
+          details,
+        };
       }),
     }));
   }
 
   #makeRunner(protocol: RunnerOptions["protocol"]): Runner {
     const { ledger, objects, clock, random, checkpoint, name, leaseMs, pollMs, inlineBytes } = this.#options;
+    const { maxConcurrentTasks } = this.#options;
     const incarnation = this.#options.newId();
     return new Runner({
-      ...{ ledger, objects, clock, random, checkpoint, leaseMs, pollMs, inlineBytes, protocol },
+      ...{ ledger, objects, clock, random, checkpoint, leaseMs, pollMs, inlineBytes },
+      ...{ maxConcurrentTasks, protocol },
       // Never a name that was used before: a request of a process that died, arriving late, must not pass for a newer
       // incarnation of one that lives.
       name: `${name}-${incarnation}`,

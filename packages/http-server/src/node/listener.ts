@@ -22,7 +22,7 @@ export type Listener = (incoming: IncomingMessage, response: ServerResponse, pas
 
 /** The routes on node:http, without a `Request` and a `Response` in between. `isClosing` ends connections. */
 export function nodeListener(context: HttpContext, isClosing: () => boolean): Listener {
-  const { basePath, metrics, onError } = context.options;
+  const { basePath, metrics, onError, closeConnectionFor } = context.options;
   const find = createRouter(createRoutes(context), basePath);
 
   async function serve(incoming: IncomingMessage, response: ServerResponse, passage: Passage): Promise<void> {
@@ -35,7 +35,8 @@ export function nodeListener(context: HttpContext, isClosing: () => boolean): Li
       metrics?.observe(undefined, incoming.method ?? "", found.refusal.status, 0);
       view = negotiated(found.refusal, incoming.headers.accept);
     } else view = await found.route(new NodeRequestView(incoming, response, query, passage), found.params);
-    await sendResponse(view, incoming, response, isClosing());
+    const isLast = isClosing() || isOneOf(closeConnectionFor, incoming.headers["user-agent"]);
+    await sendResponse(view, incoming, response, isLast);
   }
 
   return (incoming, response, passage) => {
@@ -44,6 +45,14 @@ export function nodeListener(context: HttpContext, isClosing: () => boolean): Li
       response.destroy();
     });
   };
+}
+
+function isOneOf(agents: readonly (string | RegExp)[], agent: string | undefined): boolean {
+  if (agent === undefined || agents.length === 0) return false;
+  // Unlike `test`, `search` begins anew with an expression that has the flag g.
+  return agents.some((each) =>
+    typeof each === "string" ? agent.startsWith(each) : agent.search(each) !== -1,
+  );
 }
 
 /** A proxy may send the whole address as the target. */

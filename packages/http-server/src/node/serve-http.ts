@@ -14,6 +14,12 @@ export interface ServeOptions extends HttpOptions {
   readonly host?: string | undefined;
   /** 0 takes a free one. Default 8888. */
   readonly port?: number | undefined;
+  /**
+   * User agents, by their beginning or by an expression, whose connection is closed after each answer. Default
+   * `python-httpx/`: the synchronous client of CogStack's gateway runs each call in an event loop of its own and fails
+   * on a connection that the one before has left open.
+   */
+  readonly closeConnectionFor?: readonly (string | RegExp)[] | undefined;
   /** How long the head of a request may take to arrive. Default 60,000. */
   readonly headersTimeoutMs?: number | undefined;
   /** How long a whole request may take to arrive. Default 3,600,000: a large upload over a slow line is legitimate. */
@@ -56,7 +62,8 @@ export async function serveHttp(gateway: Gateway, options: ServeOptions = {}): P
     if (!Number.isSafeInteger(value) || value < 1)
       throw invalidOption(field, value, "give a whole number from 1");
   }
-  const context = createContext(gateway, options);
+  const { closeConnectionFor = ["python-httpx/"] } = options;
+  const context = createContext(gateway, { ...options, closeConnectionFor });
   let closing: Promise<void> | undefined;
   const isClosing = (): boolean => closing !== undefined;
   const listener = nodeListener(context, isClosing);

@@ -7,6 +7,7 @@ import { headerValue } from "../header-value.ts";
 import { discard } from "../read-stream.ts";
 import { isDeployable, reasonMember } from "./deployments-refusals.ts";
 import { longestWaitMs, settledInTime } from "./deployments-wait.ts";
+import { namedModel } from "./model-listing.ts";
 import { modelNotAvailable } from "./model-texts.ts";
 
 /** Between a server's being ready and this gateway's knowing where it is. */
@@ -15,7 +16,8 @@ const LAG_POLL_MS = 50;
 
 /** What a server of the model says of itself. An on-demand model is deployed for it. */
 export function modelInfoRoute(context: HttpContext): Route {
-  return async (request, [name = ""]) => {
+  return async (request, [given = ""]) => {
+    const name = namedModel(context.gateway, given);
     const answer = await infoOf(context, name);
     if (answer !== undefined) return await infoAnswer(name, answer);
     return await infoOnDemand(context, request, name);

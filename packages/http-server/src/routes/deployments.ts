@@ -29,9 +29,9 @@ export function deployRoute(context: HttpContext): Route {
   return async (request, [name = ""]) => {
     const { deployments } = context.gateway;
     if (deployments === undefined) return NO_DEPLOYMENTS;
+    if (!isDeployable(name)) return INVALID_NAME;
     const wish = await readWish(request, name);
     if (wish.modelUri === undefined && wish.trackingId === undefined) {
-      if (!isDeployable(name)) return INVALID_NAME;
       return problem(400, "At least one of `tracking_id` or `model_uri` must be provided.", {
         code: "INVALID_REQUEST",
       });
@@ -107,6 +107,7 @@ async function deployed(
   }
   if (deployment?.state === "failed") return deploymentFailed(name, deployment.error);
   if (deployment?.isStarted !== true) return stillDeploying(name, deployment);
+  context.options.metrics?.deployed(name, deployment.modelUri);
   return json(200, {
     message: `Model '${name}' deployed successfully`,
     model_uri: deployment.modelUri,

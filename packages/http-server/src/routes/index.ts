@@ -8,7 +8,7 @@ import { deploymentRoute, deployRoute, removeRoute } from "./deployments.ts";
 import { modelInfoRoute } from "./deployments-info.ts";
 import { listDeploymentsRoute } from "./list-deployments.ts";
 import { listTasksRoute } from "./list-tasks.ts";
-import { InfoReader } from "./model-info.ts";
+import { createModelReaders } from "./model-listing.ts";
 import { getModelRoute, listModelsRoute } from "./models.ts";
 import {
   type AdminRoute,
@@ -28,7 +28,7 @@ import { cancelTaskRoute, getTaskRoute, patchTaskRoute, retryTaskRoute } from ".
 /** The whole API, the hottest first. Every path is also answered with a slash at its end, or without it. */
 export function createRoutes(context: HttpContext): readonly RoutePattern[] {
   const guarded = (route: Route): Route => guard(context, route);
-  const infos = new InfoReader(context);
+  const readers = createModelReaders(context);
   const routes: RoutePattern[] = [
     { path: "/models/:model/tasks/:task", methods: { POST: guarded(submitRoute(context)) } },
     {
@@ -43,11 +43,11 @@ export function createRoutes(context: HttpContext): readonly RoutePattern[] {
     { path: "/tasks", methods: { GET: guarded(listTasksRoute(context)) } },
     { path: "/", methods: { GET: guarded(rootRoute) } },
     { path: "/health", methods: { GET: guarded(healthRoute(context)) } },
-    { path: "/models", methods: { GET: guarded(listModelsRoute(context, infos)) } },
+    { path: "/models", methods: { GET: guarded(listModelsRoute(context, readers)) } },
     {
       path: "/models/:model",
       methods: {
-        GET: guarded(getModelRoute(context, infos)),
+        GET: guarded(getModelRoute(context, readers)),
         POST: guarded(deployRoute(context)),
         DELETE: guarded(removeRoute(context)),
       },

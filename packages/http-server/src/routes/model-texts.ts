@@ -3,7 +3,7 @@ import { invalidField, type ProblemOptions, problem } from "../answers.ts";
 import type { ResponseView } from "../exchange.ts";
 import { pythonList } from "../python-text.ts";
 
-export function runningModels(gateway: Gateway): string[] {
+function runningModels(gateway: Gateway): string[] {
   return gateway
     .models()
     .filter((model) => model.isRunning)
@@ -11,7 +11,7 @@ export function runningModels(gateway: Gateway): string[] {
 }
 
 /** Enabled configurations by model, without those of models that run. */
-export async function onDemandModels(
+async function onDemandModels(
   { deployments }: Gateway,
   running: readonly string[],
 ): Promise<readonly Configuration[]> {

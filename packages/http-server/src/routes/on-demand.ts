@@ -22,11 +22,11 @@ export type AdminRoute = (
 const refused = onlyAdmins("configure on-demand models");
 const removed: ResponseView = { status: 204, headers: {}, body: "" };
 
-/** Only for those who have the key, and only where servers are deployed. */
+/** Only for those who have the key, unless all may, and only where servers are deployed. */
 export function adminRoute({ gateway, options }: HttpContext, route: AdminRoute): Route {
   const hasKey = createKeyCheck(options.adminKey);
   return async (request, params) => {
-    if (!hasKey(request)) return refused;
+    if (!options.openConfigurations && !hasKey(request)) return refused;
     if (gateway.deployments === undefined) return NO_DEPLOYMENTS;
     return await route(gateway.deployments.configurations, request, params);
   };

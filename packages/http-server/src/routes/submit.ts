@@ -8,6 +8,7 @@ import { LimitedBody, payloadTooLarge } from "../limited-body.ts";
 import { preferredWaitSeconds } from "../prefer.ts";
 import { readPriority } from "../priority.ts";
 import { takeParameter } from "../query.ts";
+import { namedModel } from "./model-listing.ts";
 import { modelNotAvailable } from "./model-texts.ts";
 import { expectedType, taskNotFound } from "./operations.ts";
 import { answerWithin } from "./wait-answer.ts";
@@ -19,7 +20,8 @@ const EMPTY_FORM = "application/x-www-form-urlencoded";
 
 export function submitRoute(context: HttpContext): Route {
   const { gateway } = context;
-  return async (request, [model = "", operation = ""]) => {
+  return async (request, [given = "", operation = ""]) => {
+    const model = namedModel(gateway, given);
     const read = readSubmit(context, request, operation);
     if ("status" in read) {
       // Whether the model is known comes before everything else; asked here, it costs good submits nothing.
@@ -143,7 +145,7 @@ async function accept(
       contentType,
       priority,
       idempotencyKey,
-      source: `ip=${request.clientAddress ?? "unknown"}; ua=${request.header("user-agent") ?? "unknown"}`,
+      source: `ip=${request.clientAddress ?? "N/A"}; ua=${request.header("user-agent") ?? "N/A"}`,
     });
   } catch (error) {
     if (!(payload instanceof LimitedBody)) throw error;

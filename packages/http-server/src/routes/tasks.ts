@@ -6,6 +6,7 @@ import { readJsonBody } from "../json-body.ts";
 import { checkPriority, readPriority } from "../priority.ts";
 import { readBooleans, takeParameter } from "../query.ts";
 import { downloadAnswer } from "./download.ts";
+import { errorMessage } from "./error-message.ts";
 import { modelNotAvailable } from "./model-texts.ts";
 import { detailForm, fullForm, shortForm, taskNotFound } from "./task-forms.ts";
 
@@ -19,7 +20,8 @@ export function getTaskRoute({ gateway }: HttpContext): Route {
         if (download !== undefined) return download;
       }
       const task = await gateway.get(id);
-      return json(200, values.detail ? detailForm(task) : shortForm(task));
+      if (!values.detail) return json(200, shortForm(task));
+      return json(200, { ...detailForm(task), error_message: await errorMessage(gateway, task) });
     });
   };
 }

@@ -11,7 +11,7 @@ import {
   systemClock,
   type Tracking,
 } from "@modelgate/core";
-import { memoryRecordStore } from "@modelgate/core/memory";
+import { memoryRecordStore, memoryTracking } from "@modelgate/core/memory";
 import { createConfigurations } from "../../../core/src/deployments/configurations.ts";
 import { resolveModel } from "../../../core/src/deployments/resolve-model.ts";
 import { checkModelName } from "../../../core/src/deployments/validate.ts";
@@ -27,12 +27,7 @@ export interface DoubleOptions {
 /** What the tracker of these tests knows. */
 export const TRACKED = { uri: "models:/umls/3", type: "medcat_umls", runId: "run-1" };
 
-const tracking: Tracking = {
-  capabilities: { validates: true },
-  resolve: async (id) => (id === TRACKED.runId ? TRACKED : undefined),
-  find: async (uri) => (uri === TRACKED.uri ? TRACKED : undefined),
-  close: async () => {},
-};
+const tracking: Tracking = memoryTracking([TRACKED]);
 
 /** Deployments without an engine: what comes of each is for the test to say. Configurations and checks are the real ones. */
 export class DeploymentsDouble implements Deployments {
