@@ -1,7 +1,7 @@
 import { createGateway, type GatewayEvents } from "@modelgate/core";
 import { memoryDiscovery } from "@modelgate/core/memory";
 import { describe, expect, it } from "vitest";
-import { createMetrics } from "../src/index.ts";
+import { createHttpHandler, createMetrics } from "../src/index.ts";
 import type { MetricSpec } from "../src/metrics/metric-table.ts";
 import { Counts, Histogram } from "../src/metrics/series.ts";
 import { TaskTimes } from "../src/metrics/task-times.ts";
@@ -36,6 +36,51 @@ describe("the labels of metrics", () => {
     expect(text).not.toContain("OWN_CODE");
     expect(text).not.toContain("invented");
   });
+
+  // MODELGATE_METRICS_TASKS=100000 npx vitest run packages/http-server/test/metrics-bounds.test.ts
+  it("get no new series from more tasks, and none from paths, methods, models and agents that somebody made up", async () => {
+    const count = Number(process.env["MODELGATE_METRICS_TASKS"] ?? 1_000);
+    const { gateway, emit } = gatewayWithEvents();
+    const metrics = createMetrics(gateway);
+    const { fetch } = createHttpHandler(gateway, { metrics });
+    const states = ["succeeded", "failed", "cancelled"] as const;
+    const run = (id: string, at: number): void => {
+      const task = { id, model: `model-${at % 210}`, operation: at % 7 === 0 ? `op-${at}` : "process" };
+      const attempt = { ...task, attempt: 1, server: `server-${at}` };
+      emit("task:submitted", { ...task, priority: at % 11 });
+      emit("task:started", attempt);
+      if (at % 3 === 0) emit("task:returned", { ...attempt, counts: at % 2 === 0, code: `CODE_${at}` });
+      emit("task:ended", { ...task, state: states[at % 3] ?? "failed", attempt: 1, code: `CODE_${at}` });
+      metrics.observe("/tasks/:id", "GET", 200, 1);
+      metrics.deployed(task.model, `models:/${at % 210}`);
+    };
+    const attack = async (mark: string): Promise<void> => {
+      for (const part of ["%00%0a", "../../etc/passwd", 'a"}b{', "x".repeat(2_000), "{model}"]) {
+        const hostile = `${mark}${part}`;
+        for (const path of [`/${hostile}`, `/models/${hostile}/tasks/${hostile}`]) {
+          for (const method of ["POST", "GET", `M${mark}`]) {
+            const headers = { "user-agent": `agent-of-${mark}` };
+            await (await fetch(new Request(new URL(path, "http://gateway"), { method, headers }))).text();
+          }
+        }
+      }
+    };
+    const seriesIn = async (): Promise<string[]> => {
+      const { text } = await metrics.render();
+      const lines = text.split("\n").filter((line) => /^(gateway|scheduler|ripper|modelgate)_/.test(line));
+      return lines.map((line) => line.replace(/ \S+$/, "")).sort();
+    };
+    // What the labels are made of repeats itself from here on.
+    for (let at = 0; at < 210; at += 1) run(`first-${at}`, at);
+    await attack("once");
+    const before = new Set(await seriesIn());
+    for (let at = 0; at < count; at += 1) run(`then-${at}`, at);
+    for (let time = 0; time < 5; time += 1) await attack(`again-${time}`);
+    const after = await seriesIn();
+    expect(after.filter((series) => !before.has(series))).toEqual([]);
+    expect(after.join("\n")).not.toMatch(/then-|server-|agent-of|once|again|passwd|CODE_|op-/);
+    metrics.close();
+  }, 60_000);
 
   it("make at most a thousand series, and one for the rest", () => {
     const spec: MetricSpec = { name: "n", type: "counter", labels: ["a", "b"], help: "h" };

@@ -14,7 +14,7 @@ describe("docs/reference/metrics.md", () => {
   it("has the row of each metric, and no other", () => {
     const rows = page
       .split("\n")
-      .filter((line) => /^\| `(gateway|scheduler|modelgate)_\w+` \| \w+ \|/.test(line));
+      .filter((line) => /^\| `(gateway|scheduler|ripper|modelgate)_\w+` \| \w+ \|/.test(line));
     expect(rows).toEqual(
       Object.values(METRICS).map(({ name, type, labels, help }) => {
         return `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${help} |`;

@@ -18,6 +18,8 @@ export interface Call {
   readonly settings: Settings;
   /** Where each setting that was told comes from, for people. */
   readonly sources: ReadonlyMap<SettingName, string>;
+  /** Those that come from the CogStack Model Gateway's file, variables or defaults. */
+  readonly fromCmg: ReadonlySet<SettingName>;
   /** What looks like a mistake in what was told, and is none for sure. */
   readonly warnings: readonly string[];
   /** What is wrong with the settings; always empty but for a command that looks into that. */

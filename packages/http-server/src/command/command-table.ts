@@ -268,9 +268,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: "check", text: "end with 2 when anything is wrong" },
       { name: "role", value: "ROLE", text: "serve, gateway, scheduler or reaper (default serve)" },
+      {
+        name: "from-cmg",
+        value: "FILE",
+        text: "write what a file of CogStack's gateway, and its variables, come to, as a file for --config",
+      },
+      { name: "show-secrets", text: "for --from-cmg: secrets, too" },
       JSON_OUTPUT,
     ],
     examples: [
+      ["modelgate config --from-cmg config.json > modelgate.yaml", "CogStack's settings as ours"],
       ["modelgate config --check --config /etc/modelgate.yaml", "before a start"],
       ["modelgate config --role scheduler --json", "what the environment says to a scheduler"],
     ],
@@ -290,13 +297,41 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "N",
         text: "for --sql: the version that the schema has (default 0: there is none)",
       },
+      {
+        name: "from-cmg",
+        text: "take over what CogStack's gateway has kept, where its CMG_… variables say",
+      },
+      { name: "dry-run", text: "for --from-cmg: write nothing, and say what would come" },
+      { name: "without-queue", text: "for --from-cmg: leave behind what waits there" },
       JSON_OUTPUT,
     ],
     examples: [
       ["modelgate migrate --config /etc/modelgate.yaml", "does it"],
       ["modelgate migrate --store postgres --sql > schema.sql", "for a database administrator"],
+      ["modelgate migrate --from-cmg --dry-run", "what would come from CogStack's gateway"],
     ],
     load: async () => (await import("./migrate.ts")).migrate,
+  },
+  {
+    name: "adopt",
+    summary: "take over servers that CogStack's gateway deployed",
+    forms: ["[MODEL…] [options]"],
+    text: "Takes over the containers that CogStack's gateway deployed, or those of some models: from then on their time to live is looked after here, and undeploy removes them. The containers themselves stay as they are; those that somebody else runs are never taken.",
+    arguments: { least: 0, most: 1_000 },
+    options: [
+      { name: "dry-run", text: "write nothing, and say what would be taken over" },
+      {
+        name: "managed-by",
+        value: "VALUE",
+        text: "what that gateway writes into its label of who deployed a server (default cmg)",
+      },
+      JSON_OUTPUT,
+    ],
+    examples: [
+      ["modelgate adopt --dry-run --config /etc/modelgate.yaml", "what there is to be taken over"],
+      ["modelgate adopt ner --config /etc/modelgate.yaml", "one of them"],
+    ],
+    load: async () => (await import("./adopt.ts")).adopt,
   },
   {
     name: "doctor",

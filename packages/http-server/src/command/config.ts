@@ -19,6 +19,7 @@ interface Row {
 /** Writes the settings of a role, and what is wrong with them. */
 export async function config(call: Call): Promise<number> {
   endWithReader();
+  if (call.options.has("from-cmg")) return (await import("./from-cmg/show-config.ts")).showConfig(call);
   const { options, settings, sources, problems } = call;
   requireEachOf(options, "role", ROLE_NAMES);
   const role = (options.get("role") ?? "serve") as RoleName;
@@ -48,6 +49,8 @@ function isInUse(name: SettingName, settings: Settings): boolean {
       return settings.objects === "s3";
     case "docker":
       return settings["docker.enabled"];
+    case "mlflow":
+      return settings["mlflow.url"] !== undefined;
     case "deployments":
     case "cms":
       return settings["deployments.enabled"];

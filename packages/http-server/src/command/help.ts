@@ -32,7 +32,7 @@ export function commandHelp(spec: CommandSpec): string {
     return [option.value === undefined ? flag : `${flag} ${option.value}`, option.text];
   });
   const others: Row[] = [
-    ["--config FILE", "settings as keys of a file: .json, .yaml, .yml, .js, .mjs, .ts or .mts"],
+    ["--config FILE", "settings as keys of a file: .json, .jsonc, .yaml, .yml, .js, .mjs, .ts or .mts"],
     ["-h, --help", "this text"],
   ];
   return `${forms.map((form, at) => `${at === 0 ? "Usage:" : "      "} modelgate ${name} ${form}`).join("\n")}
@@ -65,6 +65,7 @@ const GROUPS = [
   ["docker.", "Docker"],
   ["deployments.", "Deployed servers"],
   ["cms.", "What a deployed CogStack ModelServe is told"],
+  ["mlflow.", "MLflow"],
 ] as const;
 
 function groupOf(name: SettingName): string | undefined {

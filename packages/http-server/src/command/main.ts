@@ -5,8 +5,7 @@ import { EXIT } from "./exit-codes.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import { suggestion } from "./nearest.ts";
 import { readFlags } from "./read-flags.ts";
-import { loadConfig } from "./settings/config-file/load-config.ts";
-import { CONFIG_VARIABLE } from "./settings/names.ts";
+import { gather } from "./settings/gather.ts";
 import { readSettings, trySettings } from "./settings/read-settings.ts";
 import type { Environment } from "./settings/setting.ts";
 import { UsageError } from "./usage-error.ts";
@@ -61,10 +60,7 @@ async function run(
 ): Promise<number> {
   const flags = readFlags(spec, args);
   if (flags.help) return print(commandHelp(spec));
-  // A variable set to nothing is how many say that it is not set.
-  const file = flags.config ?? (environment[CONFIG_VARIABLE] || undefined);
-  const config = file === undefined ? undefined : await loadConfig(file);
-  const told = { command: spec.name, flags: flags.settings, config, environment };
+  const told = await gather(spec, flags, environment);
   const read = spec.takesProblems ? trySettings(told) : readSettings(told);
   const command = await spec.load();
   // Pools and timers of the parts keep no process alive, and one that only waits for them would end before its time.

@@ -12,7 +12,12 @@ import { retryStore } from "./stores/retry-store.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Brings the schema up to date, or writes the SQL that does. */
-export async function migrate({ options, settings }: Call): Promise<number> {
+export async function migrate(call: Call): Promise<number> {
+  if (call.options.has("from-cmg")) {
+    const { migrateFromCmg } = await import("./migrate-from-cmg/migrate-from-cmg.ts");
+    return await migrateFromCmg(call);
+  }
+  const { options, settings } = call;
   endWithReader();
   const from = requireNumber(options, "from", 0, Number.MAX_SAFE_INTEGER);
   if (settings.store !== "postgres") {

@@ -14,10 +14,15 @@ export function exitCodeOf(error: unknown): ExitCode {
 export function startFailure(error: unknown, role: Role, settings: Settings): string {
   if (error instanceof CommandError) return error.message;
   const { host, dataDir } = settings;
-  const port = portOf(role, settings);
-  const { code, message } = error as NodeJS.ErrnoException;
+  const {
+    code,
+    message,
+    port = portOf(role, settings),
+  } = error as NodeJS.ErrnoException & {
+    readonly port?: number;
+  };
   if (code === "EADDRINUSE") {
-    return `port ${port} of ${host} is in use; choose another one with --port, or end what listens there`;
+    return `port ${port} of ${host} is in use; choose another one with ${flagOfPort(port, role, settings)}, or end what listens there`;
   }
   if (code === "EACCES" && message.includes("listen")) return `port ${port} of ${host} may not be used`;
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `${host} is no address of this machine`;
@@ -28,4 +33,10 @@ export function startFailure(error: unknown, role: Role, settings: Settings): st
     return `${storeFailure(error, backendOf(error, settings), settings).text} (${error.code})`;
   // What others throw may quote anything.
   return `the start failed: ${error instanceof Error ? error.name : typeof error}${code === undefined ? "" : ` (${code})`}`;
+}
+
+/** A process that is everything may have three ports. */
+function flagOfPort(port: number | undefined, role: Role, settings: Settings): string {
+  if (port === portOf(role, settings)) return "--port";
+  return port === settings["scheduler.port"] ? "--scheduler-port" : "--reaper-port";
 }

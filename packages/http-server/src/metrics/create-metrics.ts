@@ -1,5 +1,6 @@
 import type { Gateway, Ledger } from "@modelgate/core";
 import { DeploymentMetrics } from "./deployment-metrics.ts";
+import { METRICS_PARTS, type MetricsPart, partOf } from "./metric-parts.ts";
 import { readGauges } from "./read-gauges.ts";
 import type { MetricsText } from "./render-metrics.ts";
 import { RequestMetrics } from "./request-metrics.ts";
@@ -17,8 +18,13 @@ export interface MetricsOptions {
 export interface Metrics {
   /** Counts one answered request. `path` is the pattern of its route; `undefined` where there was none. */
   observe(path: string | undefined, method: string, status: number, durationMs: number): void;
-  /** What a scrape gets: text in the format of Prometheus. */
-  render(): Promise<MetricsText>;
+  /** Counts one model that was deployed on request. */
+  deployed(model: string, modelUri: string | undefined): void;
+  /**
+   * What a scrape gets: text in the format of Prometheus. With `parts`, only theirs: for a process that serves those of
+   * the scheduler and the reaper on ports of their own, so that nothing is on two.
+   */
+  render(parts?: readonly MetricsPart[]): Promise<MetricsText>;
   /** Stops listening to the gateway. Idempotent. */
   close(): void;
 }
@@ -33,26 +39,30 @@ const MOST_MODELS = 200;
 export function createMetrics(gateway: Gateway, { ledger, role }: MetricsOptions = {}): Metrics {
   const models = new FirstNames(MOST_MODELS);
   const tasks = new TaskMetrics(gateway, models);
-  const deployments = new DeploymentMetrics(gateway);
+  const deployments = new DeploymentMetrics(gateway, models);
   const requests = new RequestMetrics();
-  let rendering: Promise<MetricsText> | undefined;
+  const rendering = new Map<string, Promise<MetricsText>>();
 
-  async function render(): Promise<MetricsText> {
+  async function render(parts: readonly MetricsPart[]): Promise<MetricsText> {
+    const isOfGateway = parts.includes("gateway");
     const [{ renderMetrics }, gauges] = await Promise.all([
       import("./render-metrics.ts"),
-      readGauges({ gateway, ledger, models, role }),
+      isOfGateway ? readGauges({ gateway, ledger, models, role }) : [],
     ]);
-    return renderMetrics([...requests.families(), ...tasks.families(), ...deployments.families(), ...gauges]);
+    const families = [...requests.families(), ...tasks.families(), ...deployments.families(), ...gauges];
+    const wanted = families.filter(({ spec }) => parts.includes(partOf(spec.name)));
+    return renderMetrics(wanted, isOfGateway);
   }
 
   return {
     observe: (path, method, status, durationMs) => requests.observe(path, method, status, durationMs),
-    render() {
+    deployed: (model, modelUri) => deployments.deployed(model, modelUri),
+    render(parts = METRICS_PARTS) {
       // Scrapes at the same time share one: what they would read is the same.
-      rendering ??= render().finally(() => {
-        rendering = undefined;
-      });
-      return rendering;
+      const key = parts.join();
+      const shared = rendering.get(key) ?? render(parts).finally(() => rendering.delete(key));
+      rendering.set(key, shared);
+      return shared;
     },
     close() {
       tasks.close();

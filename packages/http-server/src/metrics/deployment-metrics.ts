@@ -1,8 +1,20 @@
 import { ERROR_CODES, type Gateway, type GatewayEvents } from "@modelgate/core";
-import { METRICS, START_BUCKETS } from "./metric-table.ts";
-import { Counts, type Family, Histogram } from "./series.ts";
+import { IDLE_BUCKETS, METRICS, START_BUCKETS } from "./metric-table.ts";
+import { Counts, type Family, FirstNames, Histogram } from "./series.ts";
 
 type Change = Parameters<GatewayEvents["deployment:changed"]>[0];
+type Checked = Parameters<GatewayEvents["deployments:checked"]>[0];
+
+/** What CogStack's gateway calls the reasons for which it removes a server by itself; it has none for making room. */
+const PURGES: Readonly<Record<string, string>> = {
+  expired: "fixed_ttl_expired",
+  idle: "idle_ttl_expired",
+  yield: "room_needed",
+};
+
+/** Addresses of models that get series of their own, of so many characters at most. */
+const MOST_URIS = 200;
+const LONGEST_URI = 200;
 
 /** What was seen of one deployment. */
 interface Seen {
@@ -20,24 +32,51 @@ export class DeploymentMetrics {
   readonly #nowMs: () => number;
   readonly #failures = new Counts(METRICS.deploymentFailures);
   readonly #starts = new Histogram(METRICS.deploymentSeconds, START_BUCKETS);
+  readonly #deployed = new Counts(METRICS.modelsDeployed);
+  readonly #purged = new Counts(METRICS.purged);
+  readonly #checked = new Counts(METRICS.checked);
+  readonly #idle = new Histogram(METRICS.modelIdle, IDLE_BUCKETS);
+  readonly #models: FirstNames;
+  readonly #uris = new FirstNames(MOST_URIS);
   readonly #seen = new Map<string, Seen>();
   readonly #listener = (change: Change): void => this.#take(change);
+  readonly #onChecked = ({ manual, auto }: Checked): void => {
+    if (manual > 0) this.#checked.at("manual").value += manual;
+    if (auto > 0) this.#checked.at("auto").value += auto;
+  };
 
-  constructor(gateway: Pick<Gateway, "events">, nowMs: () => number = () => performance.now()) {
+  constructor(
+    gateway: Pick<Gateway, "events">,
+    models: FirstNames = new FirstNames(MOST_URIS),
+    nowMs: () => number = () => performance.now(),
+  ) {
     this.#gateway = gateway;
+    this.#models = models;
     this.#nowMs = nowMs;
+    // A sum over no series at all would be no figure, where it should be 0.
+    this.#purged.at("manual", "fixed_ttl_expired");
+    this.#purged.at("auto", "idle_ttl_expired");
     gateway.events.on("deployment:changed", this.#listener);
+    gateway.events.on("deployments:checked", this.#onChecked);
   }
 
   close(): void {
     this.#gateway.events.off("deployment:changed", this.#listener);
+    this.#gateway.events.off("deployments:checked", this.#onChecked);
   }
 
   families(): readonly Family[] {
-    return [this.#failures.family(), this.#starts.family()];
+    const counts = [this.#deployed, this.#purged, this.#checked, this.#idle];
+    return [this.#failures, this.#starts, ...counts].map((metric) => metric.family());
   }
 
-  #take({ generation, kind, state, code }: Change): void {
+  /** A model was deployed on request. */
+  deployed(model: string, modelUri: string | undefined): void {
+    const uri = publicUri(modelUri);
+    this.#deployed.at(this.#models.of(model), uri === undefined ? "other" : this.#uris.of(uri)).value += 1;
+  }
+
+  #take({ model, generation, kind, state, code, removed }: Change): void {
     const { beganMs, hasFailed = false } = this.#seen.get(generation) ?? {};
     switch (state) {
       case "deploying":
@@ -54,11 +93,20 @@ export class DeploymentMetrics {
         break;
       case "gone":
         this.#seen.delete(generation);
+        if (removed !== undefined) this.#removed(model, kind, removed);
         break;
       default:
         // Waiting for room is no part of a start; between two tries it is.
         break;
     }
+  }
+
+  #removed(model: string, kind: string, { why, idleMs }: NonNullable<Change["removed"]>): void {
+    const reason = PURGES[why];
+    // Somebody asked for it, or it was gone by itself.
+    if (reason === undefined) return;
+    this.#purged.at(kind, reason).value += 1;
+    if (why === "idle") this.#idle.at(this.#models.of(model)).add(idleMs);
   }
 
   #keep(generation: string, seen: Seen): void {
@@ -72,4 +120,10 @@ export class DeploymentMetrics {
 function codeLabel(code: string | undefined): string {
   if (code === undefined) return "none";
   return Object.hasOwn(ERROR_CODES, code) ? code : "other";
+}
+
+/** As it may be seen; `undefined` when it is too long for a label. */
+function publicUri(uri = ""): string | undefined {
+  const shown = uri.replace(/[?#].*$/s, "").replace(/\/\/[^/@]*@/, "//");
+  return shown.length <= LONGEST_URI ? shown : undefined;
 }

@@ -15,11 +15,17 @@ export const WAIT_BUCKETS: readonly number[] = [
   0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800, 3600, 14_400, 86_400,
 ];
 
+/** Seconds. From a minute to a year, as CogStack's gateway has them. */
+export const IDLE_BUCKETS: readonly number[] = [
+  60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, 432_000, 604_800, 1_209_600, 2_592_000,
+  15_552_000, 31_536_000,
+];
+
 /** Seconds. From an image that is there to one that is pulled from afar, and a model that loads for long. */
 export const START_BUCKETS: readonly number[] = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
 
 /**
- * Every metric of the gateway. The names that begin with `gateway_` and `scheduler_` are those of the CogStack Model
+ * Every metric of the gateway. The names that begin with `gateway_`, `scheduler_` and `ripper_` are those of the CogStack Model
  * Gateway, so that its dashboards go on working; their labels are its own where these are bounded.
  */
 export const METRICS = {
@@ -46,6 +52,12 @@ export const METRICS = {
     type: "counter",
     labels: ["model", "task"],
     help: "Tasks that this process accepted.",
+  },
+  modelsDeployed: {
+    name: "gateway_models_deployed_total",
+    type: "counter",
+    labels: ["model", "model_uri"],
+    help: "Models that this process deployed on request.",
   },
   started: {
     name: "scheduler_tasks_scheduled_total",
@@ -148,6 +160,24 @@ export const METRICS = {
     type: "histogram",
     labels: ["kind"],
     help: "Time from the begin of a deployment, without its waiting for room, until its server is ready.",
+  },
+  purged: {
+    name: "ripper_containers_purged_total",
+    type: "counter",
+    labels: ["deployment_type", "reason"],
+    help: "Deployed servers that this process removed because their time was over.",
+  },
+  checked: {
+    name: "ripper_containers_checked_total",
+    type: "counter",
+    labels: ["deployment_type"],
+    help: "Deployed servers of which this process looked whether their time is over, each time.",
+  },
+  modelIdle: {
+    name: "ripper_model_idle_time_seconds",
+    type: "histogram",
+    labels: ["model"],
+    help: "Time from the last activity of an on-demand model until this process removed its server for being idle.",
   },
   ejections: {
     name: "modelgate_server_ejections_total",

@@ -23,11 +23,17 @@ function processRegistry(): Registry {
   return ofProcess;
 }
 
-/** The exposition format of Prometheus. */
-export async function renderMetrics(families: readonly Family[]): Promise<MetricsText> {
+/** The exposition format of Prometheus, with what is told of the process unless that is told elsewhere. */
+export async function renderMetrics(
+  families: readonly Family[],
+  tellsOfProcess = true,
+): Promise<MetricsText> {
   const registry = new Registry();
   for (const family of families) registry.registerMetric(metricOf(family));
-  const [own, rest] = await Promise.all([registry.metrics(), processRegistry().metrics()]);
+  const [own, rest] = await Promise.all([
+    registry.metrics(),
+    tellsOfProcess ? processRegistry().metrics() : "",
+  ]);
   return { contentType: registry.contentType, text: `${own}\n${rest}` };
 }
 

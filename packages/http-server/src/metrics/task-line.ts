@@ -36,6 +36,8 @@ export class TaskLine {
     this.#series = series;
     this.#labels = [model, operation];
     this.submitted = series.submitted.at(model, operation);
+    // Where nothing was handed back, a sum should be 0, and not be missing.
+    series.returned.at(model, operation, "false", "none");
   }
 
   get started(): Count {

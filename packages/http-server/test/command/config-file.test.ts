@@ -59,6 +59,7 @@ reaper:
   it.each([
     ["a.json", json],
     ["a.JSON", `\ufeff${json}`],
+    ["a.jsonc", `// The port, "and" more.\n${json.replace(/}$/, ", /* no more */ }")}`],
     ["a.yaml", yaml],
     ["a.yml", json],
     ["a.mjs", `export default ${json}`],
@@ -102,7 +103,7 @@ reaper:
     ["a.mjs", "export const port = 1;", /has no default export; write export default defineConfig/],
     ["a.mjs", "export default undefined;", /has no default export/],
     ["a.ts", "export default {\n  s3cret-marker: }", /cannot be (translated|loaded) \(.*line 2.*\)\.$/],
-    ["a.toml", "port = 1", /has a name that tells no format; end it in \.json, \.yaml, /],
+    ["a.toml", "port = 1", /has a name that tells no format; end it in \.json, \.jsonc, \.yaml, /],
     ["a", "{}", /has a name that tells no format/],
   ])("that cannot be used is told without what it holds: %s %j", async (name, text, message) => {
     const { problems } = await read(name, text);
@@ -116,6 +117,7 @@ reaper:
       const path = join(root, name);
       expect(await loadConfig(path)).toEqual({
         path,
+        code: "ENOENT",
         problem: `The configuration file ${path} cannot be read (ENOENT).`,
       });
     }

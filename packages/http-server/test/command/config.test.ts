@@ -73,6 +73,8 @@ scheduler: { port: 9100 }
     const scheduler = await json(["--role", "scheduler", "--config", "shared.yaml"]);
     expect(scheduler.settings["scheduler.port"].value).toBe(9100);
     expect(scheduler.settings).not.toHaveProperty("adminKey");
+    const reaper = await json(["--role", "reaper", "--config", "shared.yaml"]);
+    expect(reaper.settings["postgres.url"].value).toBe("postgres://db:5433/gate");
     const { code, stderr } = await run(["--role", "schedular"]);
     expect({ code, stderr: stderr.split("\n")[0] }).toEqual({
       code: 2,

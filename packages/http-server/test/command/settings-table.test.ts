@@ -25,6 +25,7 @@ const OWN_SAMPLES: Readonly<Partial<Record<SettingName, Samples>>> = {
   adminKey: ["first-key-of-three", "second-key-of-three", "third-key-of-three"],
   "postgres.url": ["postgres://one/a", "postgres://two/b", "postgres://three/c"],
   "docker.host": ["tcp://one:1", "https://two:2", "unix:///three"],
+  "docker.proxyUrl": ["http://one/{model}", "http://two/{model}", "http://{name}"],
   "docker.publish": ["127.0.0.1", "::1", "0.0.0.0"],
   "docker.labels": ["ttl=one", "ttl=two", "ttl=three"],
   "docker.hostPaths": ["/one", "/two", "/three"],

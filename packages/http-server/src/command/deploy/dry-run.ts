@@ -5,6 +5,7 @@ import { deploymentsOptions } from "../docker/deployments-options.ts";
 import { deployerOptions } from "../docker/engine-options.ts";
 import { openDeployer } from "../docker/open-servers.ts";
 import { EXIT } from "../exit-codes.ts";
+import { openTracking } from "../open-tracking.ts";
 import { durationText } from "../output/duration-text.ts";
 import { writeJson, writeOut } from "../output/out.ts";
 import { sizeText } from "../output/size-text.ts";
@@ -57,12 +58,13 @@ async function planOf(
     import("@modelgate/adapters-docker/deployer"),
   ]);
   const deployer = await openDeployer(settings);
+  const tracking = await openTracking(settings);
   const discovery = staticDiscovery({ servers: [], probe: async () => ({ ready: false }) });
   try {
     // It is never started, so that it only reads.
     const { deployments } = createGateway({
       discovery,
-      deployments: await deploymentsOptions(settings, { records, deployer }),
+      deployments: await deploymentsOptions(settings, { records, deployer, tracking }),
     });
     if (deployments === undefined) throw new Error("a gateway with the option has deployments");
     const limits = { ...(memoryBytes !== undefined && { memoryBytes }), ...(cpus !== undefined && { cpus }) };
@@ -80,7 +82,7 @@ async function planOf(
       obstacles: [...settingObstacles(model, settings), ...problems, ...plan.obstacles, ...obstacles],
     };
   } finally {
-    await Promise.all([discovery.close(), deployer.close()]);
+    await Promise.all([discovery.close(), deployer.close(), tracking?.close()]);
   }
 }
 

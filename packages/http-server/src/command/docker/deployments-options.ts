@@ -1,16 +1,23 @@
-import type { Deployer, DeploymentsOptions, RecordStore } from "@modelgate/core";
+import type { Deployer, DeploymentsOptions, RecordStore, Tracking } from "@modelgate/core";
 import type { Settings } from "../settings/settings.ts";
 import { serverTemplate } from "./server-template.ts";
+
+export interface DeploymentParts {
+  readonly records: RecordStore;
+  readonly deployer: Deployer | undefined;
+  readonly tracking?: Tracking | undefined;
+}
 
 /** The settings that are options of deployments. */
 export async function deploymentsOptions(
   settings: Settings,
-  { records, deployer }: { readonly records: RecordStore; readonly deployer: Deployer | undefined },
+  { records, deployer, tracking }: DeploymentParts,
 ): Promise<DeploymentsOptions> {
   const { "deployments.manual.ttlMs": ttlMs } = settings;
   return {
     records,
     deployer,
+    tracking,
     template: await serverTemplate(settings),
     installation: settings["deployments.installation"],
     room: {

@@ -35,6 +35,7 @@ export function discoveryOptions(
     project: settings["docker.project"],
     network: settings["docker.network"],
     address: settings["docker.address"],
+    proxyUrl: settings["docker.proxyUrl"],
     publishedHost: settings["docker.publishedHost"],
     port: settings["docker.port"],
   };

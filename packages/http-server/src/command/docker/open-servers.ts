@@ -1,4 +1,11 @@
-import type { Deployer, DeploymentsOptions, Discovery, RecordStore, ServerProtocol } from "@modelgate/core";
+import type {
+  Deployer,
+  DeploymentsOptions,
+  Discovery,
+  RecordStore,
+  ServerProtocol,
+  Tracking,
+} from "@modelgate/core";
 import { GatewayError } from "@modelgate/core";
 import { CommandError } from "../command-error.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -14,6 +21,7 @@ export interface ServersContext {
   readonly settings: Settings;
   readonly protocol: ServerProtocol;
   readonly records: RecordStore;
+  readonly tracking?: Tracking | undefined;
   readonly log: Pick<Log, "warn">;
   /** Takes what has to be closed, the last first. */
   readonly onClose: (close: () => Promise<void>) => void;
@@ -27,7 +35,7 @@ export interface Servers {
 
 /** What the settings say of servers: those that are named, those of an engine, and those that are deployed. Throws `CommandError`. */
 export async function openServers(context: ServersContext): Promise<Servers> {
-  const { settings, protocol, records, onClose } = context;
+  const { settings, protocol, records, tracking, onClose } = context;
   const discovery: Discovery[] = [];
   const probe = new Map([[protocol.name, protocol]]);
   if (settings.servers.length > 0 || !settings["docker.enabled"]) {
@@ -39,7 +47,7 @@ export async function openServers(context: ServersContext): Promise<Servers> {
   if (!settings["deployments.enabled"]) return { discovery, deployments: undefined };
   const deployer = settings["deployments.deploys"] ? await openDeployer(settings) : undefined;
   if (deployer !== undefined) onClose(() => deployer.close());
-  return { discovery, deployments: await deploymentsOptions(settings, { records, deployer }) };
+  return { discovery, deployments: await deploymentsOptions(settings, { records, deployer, tracking }) };
 }
 
 async function openDocker(

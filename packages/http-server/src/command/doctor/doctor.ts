@@ -13,6 +13,7 @@ import { checkDirectory } from "./check-directory.ts";
 import { checkDocker } from "./check-docker.ts";
 import { checkClock, checkConfiguration, checkNode } from "./check-environment.ts";
 import { checkKey, checkKeyInUse } from "./check-key.ts";
+import { checkMlflow } from "./check-mlflow.ts";
 import { checkObjects } from "./check-objects.ts";
 import { checkPort } from "./check-port.ts";
 import { checkPostgres } from "./check-postgres.ts";
@@ -68,6 +69,7 @@ async function checkServices(settings: Settings, told: Told): Promise<void> {
     ...(settings.store === "postgres" ? [checkPostgres] : []),
     ...(settings.objects === "s3" ? [checkS3] : []),
     ...(settings["docker.enabled"] ? [checkDocker] : []),
+    ...(settings["mlflow.url"] === undefined ? [] : [checkMlflow]),
   ];
   for (const check of checks) {
     const found = await check(settings).catch((error: unknown) => {

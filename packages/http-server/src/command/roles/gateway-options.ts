@@ -5,10 +5,11 @@ import type { Role } from "./role.ts";
 /** The settings that are a gateway's options under the same, or nearly the same, name. */
 export function gatewayOptions(role: Role, settings: Settings): Omit<GatewayOptions, "discovery"> {
   const { leaseMs, pollMs, inlineBytes, boostMs, waitMs, maxFailures, storeWaitMs } = settings;
-  const { idempotencyMs, modelMemoryMs, defaultLimit, retention, maxBodyBytes } = settings;
+  const { idempotencyMs, modelMemoryMs, defaultLimit, maxConcurrentTasks } = settings;
+  const { retention, maxBodyBytes } = settings;
   return {
     ...{ leaseMs, pollMs, inlineBytes, boostMs, waitMs, maxFailures, storeWaitMs },
-    ...{ idempotencyMs, modelMemoryMs, defaultLimit, retention },
+    ...{ idempotencyMs, modelMemoryMs, defaultLimit, maxConcurrentTasks, retention },
     name: settings.name ?? role.name,
     runs: role.runs && settings.runs,
     sweeps: role.sweeps,

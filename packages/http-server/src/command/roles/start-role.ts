@@ -1,15 +1,17 @@
 import { mkdir } from "node:fs/promises";
-import type { Gateway } from "@modelgate/core";
+import type { Gateway, Tracking } from "@modelgate/core";
 import type { Metrics } from "../../metrics/create-metrics.ts";
 import { adminKeyFile, keepAdminKey } from "../admin-key.ts";
 import { openServers } from "../docker/open-servers.ts";
 import type { Log } from "../log.ts";
 import { logEvents } from "../log-events.ts";
+import { openTracking } from "../open-tracking.ts";
 import { safeError } from "../safe-error.ts";
 import type { Settings } from "../settings/settings.ts";
 import { awaitStores } from "../stores/await-stores.ts";
 import { openStores, type Stores } from "../stores/open-stores.ts";
 import { gatewayOptions } from "./gateway-options.ts";
+import { openPartPorts } from "./open-part-ports.ts";
 import type { Parts } from "./parts.ts";
 import { portOf, type Role } from "./role.ts";
 import { type HealthServer, serveHealth } from "./serve-health.ts";
@@ -37,10 +39,12 @@ export async function startRole(options: StartOptions): Promise<string | undefin
   await awaitStores(stores, { settings, log, signal });
   const adminKey = role.answers ? (settings.adminKey ?? (await keptKey(settings, log))) : undefined;
 
-  const protocol = core.cmsProtocol();
+  const tracking = await openTracking(settings);
+  parts.add(async () => tracking?.close());
+  const protocol = core.cmsProtocol({ tracking, trackingTimeoutMs: settings["mlflow.timeoutMs"] });
   parts.add(() => protocol.close());
   const { discovery, deployments } = await openServers({
-    ...{ settings, protocol, log, records: stores.records },
+    ...{ settings, protocol, log, records: stores.records, tracking },
     onClose: (close) => parts.add(close),
   });
   const gateway: Gateway = core.createGateway({
@@ -53,23 +57,27 @@ export async function startRole(options: StartOptions): Promise<string | undefin
   const metrics = settings.metrics
     ? createMetrics(gateway, { ledger: stores.ledger, role: role.name })
     : undefined;
+  const mainMetrics =
+    role.name === "serve" ? await openPartPorts(gateway, { settings, metrics, parts }) : metrics;
   await gateway.start();
   return role.answers
-    ? await answer(gateway, { ...options, metrics, adminKey })
+    ? await answer(gateway, { ...options, metrics: mainMetrics, adminKey, tracking })
     : await tellHealth(gateway, { ...options, metrics });
 }
 
 interface AnswerOptions extends StartOptions {
+  readonly tracking: Tracking | undefined;
   readonly metrics: Metrics | undefined;
   readonly adminKey: string | undefined;
 }
 
 async function answer(
   gateway: Gateway,
-  { settings, log, parts, metrics, adminKey }: AnswerOptions,
+  { settings, log, parts, metrics, adminKey, tracking }: AnswerOptions,
 ): Promise<string> {
   const { serveHttp } = await import("../../node/serve-http.ts");
   const { drainMs, host, port, basePath, inlineBytes, maxBodyBytes, maxWaitMs, infoTimeoutMs } = settings;
+  const { trackingTimeoutMs, closeConnectionFor, openConfigurations } = settings;
   let closing: Promise<void> | undefined;
   parts.add(async () => {
     await gateway.stop({ drainMs });
@@ -78,6 +86,7 @@ async function answer(
   const server = await serveHttp(gateway, {
     onError: (error) => log.error("a request failed", safeError(error)),
     ...{ host, port, basePath, inlineBytes, maxBodyBytes, maxWaitMs, infoTimeoutMs, adminKey, metrics },
+    ...{ tracking, trackingTimeoutMs, closeConnectionFor, openConfigurations },
   });
   parts.add(async () => {
     // Not awaited yet: answers that are waited for come while the gateway finishes what runs.
@@ -88,7 +97,7 @@ async function answer(
 
 async function tellHealth(
   gateway: Gateway,
-  { role, settings, parts, metrics }: Omit<AnswerOptions, "adminKey">,
+  { role, settings, parts, metrics }: Omit<AnswerOptions, "adminKey" | "tracking">,
 ): Promise<string | undefined> {
   const { host, drainMs } = settings;
   const port = portOf(role, settings);

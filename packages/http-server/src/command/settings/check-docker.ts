@@ -22,6 +22,11 @@ function checkEngine(settings: Settings, environment: Environment): string[] {
       `a client's certificate needs its key, and a key its certificate; give ${whereToGive(missing)}.`,
     );
   }
+  const isByProxy = settings["docker.address"] === "proxy";
+  if (isByProxy !== (settings["docker.proxyUrl"] !== undefined)) {
+    const missing = isByProxy ? whereToGive("docker.proxyUrl") : `${whereToGive("docker.address")} as proxy`;
+    problems.push(`docker.proxyUrl goes with the address proxy, and this with it; give ${missing}.`);
+  }
   const hasTls = settings["docker.tls.caFile"] !== undefined || certFile !== undefined;
   const given = socket === undefined ? (host ?? environment["DOCKER_HOST"] ?? "") : "";
   if (hasTls && !/^(tcp|https):/.test(given))

@@ -1,4 +1,5 @@
 import { checkDocker } from "./check-docker.ts";
+import { checkMlflow } from "./check-mlflow.ts";
 import { whereToGive } from "./names.ts";
 import type { CommandName, Environment, RoleName } from "./setting.ts";
 import { type SettingName, type Settings, settingOf } from "./settings.ts";
@@ -11,6 +12,7 @@ export function checkSettings(command: CommandName, settings: Settings, environm
     // Migrating can also mean to write the SQL, and deploying to ask a gateway; the commands themselves know.
     ...(command === "migrate" || command === "deploy" ? [] : checkAddress(settings, environment)),
     ...(takes("docker.enabled") ? checkDocker(settings, environment) : []),
+    ...(takes("mlflow.url") ? checkMlflow(settings) : []),
     ...(takes("objects") && settings.objects === "s3" ? checkS3(settings) : []),
     ...(takes("wakeups") && settings.wakeups === "postgres" && settings.store !== "postgres"
       ? [`wakeups is "postgres", which goes with the store postgres only; give ${whereToGive("store")} too.`]

@@ -1,7 +1,8 @@
-import { oneOf, text, textThat, wholeNumber, yesOrNo } from "./kinds.ts";
+import { isHttpUrl, oneOf, text, textThat, wholeNumber, yesOrNo } from "./kinds.ts";
 import { textList, textMap } from "./list-kinds.ts";
 import { registryList } from "./registry-list.ts";
 import { DEPLOYING, type SettingTable } from "./setting.ts";
+import { shownAddress } from "./shown-address.ts";
 
 const HOUR_MS = 3_600_000;
 const commands = DEPLOYING;
@@ -101,10 +102,23 @@ export const DOCKER_SETTINGS = {
     text: "network by which servers are reached and which deployed ones join",
   },
   "docker.address": {
-    kind: oneOf(["auto", "network", "published"], "KIND"),
+    kind: oneOf(["auto", "network", "published", "name", "proxy"], "KIND"),
     default: "auto",
     commands,
-    text: "whether servers are reached by their own addresses or by published ports",
+    text: "whether servers are reached by own addresses, published ports, names or a proxy",
+  },
+  "docker.proxyUrl": {
+    kind: textThat(
+      "URL",
+      "address with `{model}` or `{name}` in it",
+      isProxyUrl,
+      "give one such as https://proxy/cms/{model}, where {name} stands for the name of the container",
+    ),
+    defaultText: "none",
+    isSecret: true,
+    shown: shownAddress,
+    commands,
+    text: "where a reverse proxy has the servers, for the address `proxy`",
   },
   "docker.publishedHost": {
     kind: text("HOST"),
@@ -199,3 +213,8 @@ export const DOCKER_SETTINGS = {
     text: "how long a pull may go without progress",
   },
 } as const satisfies SettingTable;
+
+function isProxyUrl(template: string): boolean {
+  const filled = template.replace(/\{(model|name)\}/g, "a");
+  return filled !== template && isHttpUrl(filled);
+}

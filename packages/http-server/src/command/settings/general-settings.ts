@@ -1,4 +1,5 @@
 import { isHttpUrl, oneOf, text, textThat, wholeNumber, wholeNumberOrOff, yesOrNo } from "./kinds.ts";
+import { textList } from "./list-kinds.ts";
 import { DEFAULT_RETENTION, retention } from "./retention.ts";
 import { type ServerSetting, serverList } from "./server-list.ts";
 import {
@@ -37,15 +38,15 @@ export const GENERAL_SETTINGS = {
     kind: wholeNumber(0, 65_535),
     defaultText: "none",
     flag: "port",
-    commands: ["scheduler", "config"],
-    text: "port for `/healthz` and `/metrics` of a scheduler",
+    commands: ["scheduler", "serve", "doctor", "config"],
+    text: "port for `/healthz` and `/metrics` of a scheduler; in `serve`, its metrics alone",
   },
   "reaper.port": {
     kind: wholeNumber(0, 65_535),
     defaultText: "none",
     flag: "port",
-    commands: ["reaper", "config"],
-    text: "port for `/healthz` and `/metrics` of a reaper",
+    commands: ["reaper", "serve", "doctor", "config"],
+    text: "port for `/healthz` and `/metrics` of a reaper; in `serve`, its metrics alone",
   },
   basePath: {
     kind: textThat(
@@ -202,6 +203,12 @@ export const GENERAL_SETTINGS = {
     commands: RUNNING,
     text: "slots of a server that does not say how many it has",
   },
+  maxConcurrentTasks: {
+    kind: wholeNumber(1, ANY_SIZE),
+    defaultText: "no bound",
+    commands: RUNNING,
+    text: "most tasks of this process at once, over all servers; trainings do not count",
+  },
   retention: {
     kind: retention,
     default: DEFAULT_RETENTION,
@@ -230,6 +237,30 @@ export const GENERAL_SETTINGS = {
     unit: "ms",
     commands: ANSWERING,
     text: "how long the verbose list of models waits for what servers say of themselves",
+  },
+  trackingTimeoutMs: {
+    kind: wholeNumber(0, DAY_MS),
+    default: 2_000,
+    unit: "ms",
+    commands: ANSWERING,
+    text: "how long the verbose list of models waits for the tracker",
+  },
+  closeConnectionFor: {
+    kind: textList(
+      "AGENT",
+      "beginnings of user agents",
+      (agent) => /^[\x21-\x7e]{1,255}$/.test(agent),
+      "give how user agents begin, such as python-httpx/",
+    ),
+    default: ["python-httpx/"],
+    commands: ANSWERING,
+    text: "agents whose connections are closed after each answer; may be repeated",
+  },
+  openConfigurations: {
+    kind: yesOrNo,
+    default: false,
+    commands: ANSWERING,
+    text: "whether everybody may configure on-demand models without the admin's key, as with CogStack's gateway",
   },
   drainMs: {
     kind: wholeNumber(0, DAY_MS),

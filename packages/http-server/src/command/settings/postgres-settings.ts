@@ -3,7 +3,7 @@ import { type SettingTable, STORING } from "./setting.ts";
 import { shownAddress } from "./shown-address.ts";
 
 const MOST_MS = 600_000;
-const commands = [...STORING, "migrate", "deploy"] as const;
+const commands = [...STORING, "deploy"] as const;
 
 export const POSTGRES_SETTINGS = {
   "postgres.url": {

@@ -1,3 +1,4 @@
+import type { CmgEntry, CmgSettings } from "../from-cmg/entries.ts";
 import { suggestion } from "../nearest.ts";
 import { UsageError } from "../usage-error.ts";
 import { checkSettings } from "./check-settings.ts";
@@ -16,6 +17,8 @@ export interface Told {
   /** The configuration file, if there is one. */
   readonly config: LoadedConfig | undefined;
   readonly environment: Environment;
+  /** What the file and the variables of the CogStack Model Gateway say, where there are any. */
+  readonly cmg?: CmgSettings | undefined;
 }
 
 export interface ReadSettings {
@@ -23,6 +26,8 @@ export interface ReadSettings {
   readonly settings: Settings;
   /** Where each setting that was told comes from, for people. */
   readonly sources: ReadonlyMap<SettingName, string>;
+  /** Those that come from CMG's file, its variables or its defaults. */
+  readonly fromCmg: ReadonlySet<SettingName>;
   /** What cannot be understood, each with what to give instead. */
   readonly problems: readonly string[];
   /** What looks like a mistake and is none for sure. */
@@ -35,6 +40,7 @@ interface Given {
   readonly as: string;
   /** The value is the name of the file that holds the setting. */
   readonly isFile: boolean;
+  readonly isOfCmg: boolean;
 }
 
 /** Everything that was told, flags before the environment before the file. Throws `UsageError`. */
@@ -49,7 +55,10 @@ export function trySettings(told: Told): ReadSettings {
   const { command, environment } = told;
   const problems: string[] = [];
   const warnings = strangeVariables(environment);
-  const given = collect(told, problems);
+  problems.push(...(told.cmg?.problems ?? []));
+  warnings.push(...(told.cmg?.warnings ?? []));
+  const given = collect(told, problems, warnings);
+  const fromCmg = new Set<SettingName>();
   const settings: Partial<Record<SettingName, unknown>> = {};
   const sources = new Map<SettingName, string>();
   const taken = settingsOf(command);
@@ -64,15 +73,20 @@ export function trySettings(told: Told): ReadSettings {
     else {
       settings[name] = read.value;
       sources.set(name, found.as);
+      if (found.isOfCmg) fromCmg.add(name);
     }
   }
   const complete = settings as Settings;
   if (problems.length === 0) problems.push(...checkSettings(command, complete, environment));
-  return { settings: complete, sources, problems, warnings };
+  return { settings: complete, sources, fromCmg, problems, warnings };
 }
 
 /** What was given for each setting by whoever comes first; says where somebody contradicts himself. */
-function collect({ command, flags, config, environment }: Told, problems: string[]): Map<SettingName, Given> {
+function collect(
+  { command, flags, config, environment, cmg }: Told,
+  problems: string[],
+  warnings: string[],
+): Map<SettingName, Given> {
   const given = new Map<SettingName, Given>();
   const layer = (
     entries: Iterable<readonly [KeyName, { readonly value: unknown; readonly as: string }]>,
@@ -83,10 +97,22 @@ function collect({ command, flags, config, environment }: Told, problems: string
       if (key === undefined) continue;
       const other = own.get(key.setting);
       if (other !== undefined) problems.push(`${other.as} and ${as} give the same; give one of them.`);
-      own.set(key.setting, { value, as, isFile: key.isFile });
+      own.set(key.setting, { value, as, isFile: key.isFile, isOfCmg: false });
     }
     for (const [name, found] of own) given.set(name, found);
   };
+  const layerOfCmg = (entries: ReadonlyMap<KeyName, CmgEntry> | undefined): void => {
+    for (const [name, { value, as }] of entries ?? []) {
+      const key = KEYS.get(name);
+      if (key === undefined) continue;
+      const weaker = given.get(key.setting);
+      if (weaker !== undefined && contradicts(weaker, value, as))
+        warnings.push(overruled(name, weaker.as, as));
+      if (value === undefined) given.delete(key.setting);
+      else given.set(key.setting, { value, as, isFile: false, isOfCmg: true });
+    }
+  };
+  layerOfCmg(cmg?.file);
 
   if (config !== undefined) {
     const { path } = config;
@@ -97,18 +123,50 @@ function collect({ command, flags, config, environment }: Told, problems: string
       layer(read.taken.map(({ key, value }) => [key.name, { value, as: `"${key.name}" in ${path}` }]));
     }
   }
+  layerOfCmg(cmg?.variables);
+  const ofCmg = new Map(given);
   layer(
     [...VARIABLES].flatMap(([variable, key]) => {
       const value = notEmpty(environment[variable]);
       return value === undefined ? [] : [[key.name, { value, as: variable }] as const];
     }),
   );
+  for (const [name, { value, as, isOfCmg }] of given) {
+    const weaker = ofCmg.get(name);
+    if (!isOfCmg && weaker?.isOfCmg === true && contradicts(weaker, value, as))
+      warnings.push(overruled(name, weaker.as, as));
+  }
   layer(
     Object.entries(flags).map(([name, value]) => {
       return [name as KeyName, { value, as: `--${flagOf(name as KeyName, command)}` }];
     }),
   );
+  if (cmg !== undefined) dropOverruled(given);
   return given;
+}
+
+/** Whether somebody says another thing than what something weaker says; a default says nothing. */
+function contradicts(weaker: Given, value: unknown, as: string): boolean {
+  if (weaker.as.startsWith("default") || as.startsWith("default")) return false;
+  return value !== undefined && textOf(weaker.value) !== textOf(value);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function overruled(name: KeyName, weaker: string, stronger: string): string {
+  return `${weaker} and ${stronger} give ${name} differently; ${stronger} counts.`;
+}
+
+/** What CMG says of a way that something stronger does not take. */
+function dropOverruled(given: Map<SettingName, Given>): void {
+  const drop = (name: SettingName): void => {
+    if (given.get(name)?.isOfCmg === true) given.delete(name);
+  };
+  if (given.get("docker.address")?.value !== "proxy") drop("docker.proxyUrl");
+  if (given.has("mlflow.token"))
+    for (const name of ["mlflow.username", "mlflow.password"] as const) drop(name);
 }
 
 function readValue(

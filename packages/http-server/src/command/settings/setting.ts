@@ -12,10 +12,10 @@ export const CLIENTS = [
   ...(["deploy", "undeploy", "deployments", "logs"] as const),
 ] as const;
 
-export type CommandName = RoleName | (typeof CLIENTS)[number] | "config" | "doctor" | "migrate" | "sweep";
+export type CommandName = RoleName | (typeof CLIENTS)[number] | (typeof LOOKERS)[number] | "sweep";
 
 /** They take what a role would, so that they can be called in the same way. */
-const LOOKERS = ["doctor", "config"] as const;
+const LOOKERS = ["doctor", "config", "migrate", "adopt"] as const;
 
 /** Whoever answers HTTP. */
 export const ANSWERING = ["serve", "gateway", ...LOOKERS] as const;

@@ -3,6 +3,7 @@ import { DEPLOYMENT_SETTINGS } from "./deployment-settings.ts";
 import { DOCKER_SETTINGS } from "./docker-settings.ts";
 import { GENERAL_SETTINGS } from "./general-settings.ts";
 import type { Kind } from "./kinds.ts";
+import { MLFLOW_SETTINGS } from "./mlflow-settings.ts";
 import { POSTGRES_SETTINGS } from "./postgres-settings.ts";
 import { S3_SETTINGS } from "./s3-settings.ts";
 import type { Setting } from "./setting.ts";
@@ -17,6 +18,7 @@ const SETTINGS = {
   ...DOCKER_SETTINGS,
   ...DEPLOYMENT_SETTINGS,
   ...CMS_SETTINGS,
+  ...MLFLOW_SETTINGS,
 } as const;
 
 type Table = typeof SETTINGS;

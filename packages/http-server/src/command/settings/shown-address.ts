@@ -2,5 +2,6 @@
 export function shownAddress(address: string): string {
   if (!URL.canParse(address)) return "(given)";
   const { protocol, host, pathname } = new URL(address);
-  return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
+  const path = pathname.replaceAll("%7B", "{").replaceAll("%7D", "}");
+  return `${protocol}//${host}${path === "/" ? "" : path}`;
 }

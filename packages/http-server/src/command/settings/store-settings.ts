@@ -8,7 +8,7 @@ export const STORE_SETTINGS = {
   store: {
     kind: oneOf(["sqlite", "postgres"], "STORE"),
     default: "sqlite",
-    commands: [...STORING, "migrate", "deploy"],
+    commands: [...STORING, "deploy"],
     text: "where tasks are: in the data directory, or in PostgreSQL",
   },
   objects: {
@@ -27,7 +27,7 @@ export const STORE_SETTINGS = {
     kind: wholeNumber(0, DAY_MS),
     default: 30_000,
     unit: "ms",
-    commands: [...EVERY_ROLE, "migrate"],
+    commands: EVERY_ROLE,
     text: "how long the start waits for a service that is down",
   },
   storeWaitMs: {

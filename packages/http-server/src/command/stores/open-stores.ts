@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { BringsTasks } from "@modelgate/adapters-storage/postgres";
 import {
   GatewayError,
   type Ledger,
@@ -17,7 +18,7 @@ import { type Backend, storeFailure } from "./store-failure.ts";
 
 /** The backends that the settings name. */
 export interface Stores {
-  readonly ledger: Ledger;
+  readonly ledger: Ledger & BringsTasks;
   readonly records: RecordStore;
   readonly wakeups: Wakeups | undefined;
   readonly objects: ObjectStore;

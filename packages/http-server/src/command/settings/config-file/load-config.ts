@@ -1,19 +1,28 @@
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
+import { withoutComments } from "./parse-jsonc.ts";
 import { Unusable } from "./unusable.ts";
 
 /** A configuration file as it was read, or why it was not. */
 export type LoadedConfig =
   | { readonly path: string; readonly content: unknown }
-  | { readonly path: string; readonly problem: string };
+  | {
+      readonly path: string;
+      readonly problem: string;
+      /** Of the error of the system, such as `ENOENT`. */
+      readonly code?: string | undefined;
+    };
 
 type Reader = (path: string) => Promise<unknown>;
 
 const viaModule: Reader = async (path) => (await import("./load-module.ts")).loadModule(path);
 const viaYaml: Reader = async (path) => (await import("./parse-yaml.ts")).parseYaml(await textOf(path));
 
+const viaJson: Reader = async (path) => parseJson(withoutComments(await textOf(path)));
+
 const READERS: Readonly<Record<string, Reader>> = {
-  ".json": async (path) => parseJson(await textOf(path)),
+  ".json": viaJson,
+  ".jsonc": viaJson,
   ".yaml": viaYaml,
   ".yml": viaYaml,
   ".js": viaModule,
@@ -22,9 +31,9 @@ const READERS: Readonly<Record<string, Reader>> = {
   ".mts": viaModule,
 };
 
-/** Reads a configuration file, by what its name ends in. Never rejects. */
-export async function loadConfig(path: string): Promise<LoadedConfig> {
-  const read = READERS[extname(path).toLowerCase()];
+/** Reads a configuration file, by what its name ends in unless it has to be JSON. Never rejects. */
+export async function loadConfig(path: string, isJson = false): Promise<LoadedConfig> {
+  const read = isJson ? viaJson : READERS[extname(path).toLowerCase()];
   try {
     if (read === undefined)
       throw new Unusable(`has a name that tells no format; end it in ${Object.keys(READERS).join(", ")}`);
@@ -32,7 +41,7 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
   } catch (error) {
     const { code, name } = error as NodeJS.ErrnoException;
     const why = error instanceof Unusable ? error.message : `cannot be read (${code ?? name})`;
-    return { path, problem: `The configuration file ${path} ${why}.` };
+    return { path, code, problem: `The configuration file ${path} ${why}.` };
   }
 }
 
