@@ -1,6 +1,13 @@
-import { type DeployedState, GatewayError, type OperationOptions } from "@modelgate/core";
+import {
+  type AdoptedOptions,
+  type DeployedState,
+  GatewayError,
+  type OperationOptions,
+} from "@modelgate/core";
 import type { EngineConnection } from "../connection/connection.ts";
 import { EngineError } from "../connection/engine-error.ts";
+import type { DockerLabels } from "../labels.ts";
+import { isAnothers } from "./own-labels.ts";
 
 /** What is read of `GET /containers/{id}/json`. */
 export interface Container {
@@ -64,9 +71,15 @@ export async function inspectContainer(
   }
 }
 
-/** Throws `NOT_OURS` unless it carries the installation. */
-export function requireOurs(container: Container, label: string, installation: string): void {
-  if (container.Config.Labels?.[label] === installation) return;
+/** Throws `NOT_OURS` unless it carries the installation, or was taken over from another gateway. */
+export function requireOurs(
+  container: Container,
+  labels: DockerLabels,
+  { installation, isAdopted = false }: AdoptedOptions & { readonly installation: string },
+): void {
+  const written = container.Config.Labels ?? {};
+  if (written[labels.installation] === installation) return;
+  if (isAdopted && isAnothers(written, labels)) return;
   throw new GatewayError(
     "NOT_OURS",
     `${container.Name.slice(1)} was not started by this installation, and is left alone`,

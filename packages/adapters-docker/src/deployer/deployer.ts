@@ -54,18 +54,18 @@ export function dockerDeployer(options: DockerDeployerOptions = {}): Deployer {
       await names.requireFree(spec, identity, { signal });
       return await createServer(connection, images, settings, spec, identity, { signal });
     },
-    async start(id, { installation, signal }) {
+    async start(id, { installation, isAdopted, signal }) {
       begin(signal);
-      await startServer(connection, settings, id, { installation, signal });
+      await startServer(connection, settings, id, { installation, isAdopted, signal });
     },
-    async remove(id, { installation, graceMs, signal }) {
+    async remove(id, { installation, graceMs, isAdopted, signal }) {
       begin(signal);
       checkNumber(graceMs, "graceMs", 0, LONGEST_GRACE_MS);
-      await removeServer(connection, labels, id, { installation, graceMs, signal });
+      await removeServer(connection, labels, id, { installation, graceMs, isAdopted, signal });
     },
-    async list(installation, { signal } = {}) {
+    async list(installation, { adopted, signal } = {}) {
       begin(signal);
-      return await servers.list(installation, { signal });
+      return await servers.list(installation, { adopted, signal });
     },
     logs: (id, logOptions) => readLogs(connection, labels, id, logOptions),
     watch(installation, listener) {

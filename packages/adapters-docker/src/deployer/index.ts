@@ -15,5 +15,6 @@ export {
 } from "./cms-template.ts";
 export { dockerDeployer } from "./deployer.ts";
 export { type EndedState, endFailure, type Failure } from "./failure.ts";
+export { type FindOthersOptions, findOthersServers, type OthersServer } from "./find-others.ts";
 export type { DockerDeployerOptions, SpecDefaults } from "./options.ts";
 export type { RegistryCredentials } from "./registry-credentials.ts";

@@ -1,11 +1,17 @@
-import type { DeployedServer, DeploymentIdentity, OperationOptions } from "@modelgate/core";
+import type {
+  AdoptedServer,
+  DeployedServer,
+  DeploymentIdentity,
+  ListServersOptions,
+  OperationOptions,
+} from "@modelgate/core";
 import type { EngineConnection } from "../connection/connection.ts";
 import type { DockerLabels } from "../labels.ts";
 import { serverIdOf } from "../server-id.ts";
 import { inspectContainer, type ListedContainer, listContainers, stateOf } from "./containers.ts";
 import { endFailure } from "./failure.ts";
 import type { Images } from "./images.ts";
-import { identityOf } from "./own-labels.ts";
+import { identityOf, isAnothers } from "./own-labels.ts";
 
 type Exit = NonNullable<DeployedServer["exit"]>;
 
@@ -25,10 +31,16 @@ export class Servers {
     this.#labels = labels;
   }
 
-  async list(installation: string, options: OperationOptions): Promise<readonly DeployedServer[]> {
+  async list(
+    installation: string,
+    { adopted = [], ...options }: ListServersOptions,
+  ): Promise<readonly DeployedServer[]> {
     const filters = { label: [`${this.#labels.installation}=${installation}`] };
     const listed = await listContainers(this.#connection, filters, options);
-    const servers = await Promise.all(listed.map((container) => this.#serverOf(container, options)));
+    const servers = await Promise.all([
+      ...listed.map((container) => this.#serverOf(container, options)),
+      ...adopted.map((server) => this.#adopted(server, options)),
+    ]);
     return servers.filter((server) => server !== undefined);
   }
 
@@ -46,6 +58,20 @@ export class Servers {
     if (exit === null) return undefined;
     const name = (Names?.[0] ?? "").replace(/^\//, "");
     return deployedServer(identity, { id: Id, name, state: stateOf(State), exit, imageDigest });
+  }
+
+  /** Undefined for one that is gone, or that nobody could have taken over. */
+  async #adopted(server: AdoptedServer, options: OperationOptions): Promise<DeployedServer | undefined> {
+    const container = await inspectContainer(this.#connection, server.id, options);
+    if (container === undefined || !isAnothers(container.Config.Labels ?? {}, this.#labels)) return undefined;
+    const { Status, ExitCode: exitCode, OOMKilled: isOutOfMemory } = container.State;
+    const { message } = endFailure({ exitCode, isOutOfMemory });
+    return deployedServer(server, {
+      id: container.Id,
+      name: container.Name.slice(1),
+      state: stateOf(Status),
+      exit: hasEnded(Status) ? { code: exitCode, isOutOfMemory, message } : undefined,
+    });
   }
 
   /** Resolves `null` when it is gone meanwhile, and `undefined` when it runs again. */

@@ -1,5 +1,5 @@
 import type { DeploymentIdentity } from "@modelgate/core";
-import type { DockerLabels } from "../labels.ts";
+import { type DockerLabels, MANAGED_BY_US } from "../labels.ts";
 
 /** Time to live in milliseconds, as it was asked for; empty means for ever. */
 export const TTL_LABEL = "modelgate.ttl-ms";
@@ -28,6 +28,14 @@ export function identityOf(written: Written, keys: DockerLabels): DeploymentIden
     ...(ttl !== "" && Number.isFinite(Number(ttl)) && { ttlMs: Number(ttl) }),
     ...(modelUri !== "" && { modelUri }),
   };
+}
+
+/** Whether another gateway deployed it: what nobody deployed, or another installation of ours, is nobody's to take. */
+export function isAnothers(written: Written, keys: DockerLabels): boolean {
+  const kind = written[keys.deploymentType];
+  const by = written[keys.managedBy] ?? "";
+  if (kind !== "manual" && kind !== "auto") return false;
+  return by !== "" && by !== MANAGED_BY_US && written[keys.installation] === undefined;
 }
 
 export function secretNames(written: Written): ReadonlySet<string> {

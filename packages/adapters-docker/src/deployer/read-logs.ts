@@ -52,7 +52,7 @@ async function* linesOf(
   connection: EngineConnection,
   labels: DockerLabels,
   id: string,
-  { installation, tail = 100, follow = false, signal: given }: LogOptions,
+  { installation, isAdopted, tail = 100, follow = false, signal: given }: LogOptions,
   leaving: AbortController,
 ): AsyncGenerator<LogLine, undefined> {
   const { signal } = leaving;
@@ -65,7 +65,7 @@ async function* linesOf(
     if (container === undefined) {
       throw new GatewayError("DEPLOYMENT_UNKNOWN", `the engine has no container ${id.slice(0, 64)}`);
     }
-    requireOurs(container, labels.installation, installation);
+    requireOurs(container, labels, { installation, isAdopted });
     const query = { stdout: true, stderr: true, follow, tail };
     const { body } = await connection.stream({ path: pathOf(id, "logs"), query, signal });
     const frames = container.Config.Tty ? oneStream(body) : logFrames(body);

@@ -14,11 +14,11 @@ export async function removeServer(
   connection: EngineConnection,
   labels: DockerLabels,
   id: string,
-  { installation, graceMs, signal }: RemoveOptions,
+  { installation, graceMs, isAdopted, signal }: RemoveOptions,
 ): Promise<void> {
   const container = await inspectContainer(connection, id, { signal });
   if (container === undefined) return;
-  requireOurs(container, labels.installation, installation);
+  requireOurs(container, labels, { installation, isAdopted });
   const { Running, Restarting } = container.State;
   if (Running || Restarting) {
     await stop(connection, id, graceMs, signal);

@@ -1,4 +1,4 @@
-import { GatewayError, type OperationOptions, systemClock } from "@modelgate/core";
+import { type AdoptedOptions, GatewayError, type OperationOptions, systemClock } from "@modelgate/core";
 import { sleep } from "@modelgate/core/adapter";
 import type { EngineConnection } from "../connection/connection.ts";
 import { EngineError } from "../connection/engine-error.ts";
@@ -13,11 +13,11 @@ export async function startServer(
   connection: EngineConnection,
   { labels, startTimeoutMs }: DeployerSettings,
   id: string,
-  { installation, signal }: OperationOptions & { readonly installation: string },
+  { installation, isAdopted, signal }: OperationOptions & AdoptedOptions & { readonly installation: string },
 ): Promise<void> {
   const container = await inspectContainer(connection, id, { signal });
   if (container === undefined) throw unknown(id);
-  requireOurs(container, labels.installation, installation);
+  requireOurs(container, labels, { installation, isAdopted });
   if (container.State.Running) return;
   try {
     const path = pathOf(id, "start");

@@ -1,3 +1,5 @@
+export type { BringsTasks, BroughtOutcome } from "../rows/bring.ts";
+export { type ForeignDatabase, type ForeignRow, readForeignDatabase } from "./foreign.ts";
 export { inspectPostgres } from "./inspect.ts";
 export type { PostgresInspection, PostgresProblem } from "./inspection.ts";
 export { migratePostgres, postgresMigrationSql } from "./migrate.ts";

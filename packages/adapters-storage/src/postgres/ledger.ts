@@ -18,10 +18,12 @@ import {
   type SweepRequest,
   type TaskRecord,
 } from "@modelgate/core";
-import { refusalOf } from "@modelgate/core/adapter";
+import { broughtRefusalOf, refusalOf } from "@modelgate/core/adapter";
+import type { BringsTasks, BroughtOutcome } from "../rows/bring.ts";
 import { finite } from "../rows/finite.ts";
 import { isStorable, refusalOfSettlement, requireStorable } from "../rows/storable.ts";
 import { amendTasks } from "./amend.ts";
+import { bringTasks } from "./bring.ts";
 import { Calls, type PartOptions } from "./calls.ts";
 import { exchange, IN_ORDER } from "./exchange.ts";
 import type { PostgresPool } from "./pool.ts";
@@ -39,7 +41,7 @@ import { Upkeep } from "./upkeep.ts";
 const EXCHANGE_WAIT_MS = 2_000;
 
 /** The ledger on PostgreSQL. Any number of processes use it at once; order and limits are decided in the database. */
-export class PostgresLedger implements Ledger {
+export class PostgresLedger implements Ledger, BringsTasks {
   readonly capabilities = { shared: true, durable: true, order: "exact", inOrder: false } as const;
   readonly #pool: PostgresPool;
   readonly #calls: Calls;
@@ -70,6 +72,26 @@ export class PostgresLedger implements Ledger {
       if (error !== undefined) return { outcome: "refused", error };
       at += 1;
       return outcomes[at - 1] as SubmitOutcome;
+    });
+  }
+
+  async bringTasks(
+    tasks: readonly TaskRecord[],
+    options?: OperationOptions,
+  ): Promise<readonly BroughtOutcome[]> {
+    const refusals = tasks.map((task) => broughtRefusalOf(task) ?? refusalOfTexts(task));
+    const fit = tasks.filter((_, index) => refusals[index] === undefined);
+    const write = () =>
+      this.#transact(async (session) => {
+        const done = await bringTasks(session, fit);
+        await session.tx.commit();
+        return done;
+      });
+    const brought = fit.length === 0 ? new Set() : await this.#call(write, options);
+    return tasks.map(({ id }, index): BroughtOutcome => {
+      const error = refusals[index];
+      if (error !== undefined) return { outcome: "refused", error };
+      return { outcome: brought.has(id) ? "brought" : "known" };
     });
   }
 
@@ -178,7 +200,11 @@ function undo(): never {
   throw new Undone();
 }
 
-function refusalOfTexts({ model, operation, owner }: NewTask): GatewayError | undefined {
+function refusalOfTexts({
+  model,
+  operation,
+  owner,
+}: Pick<NewTask, "model" | "operation" | "owner">): GatewayError | undefined {
   for (const [field, text] of Object.entries({ model, operation, owner })) {
     if (isStorable(text)) continue;
     const message = `${field} holds a character that cannot be stored`;

@@ -1,4 +1,5 @@
 import type { Ledger, RecordStore, Wakeups } from "@modelgate/core";
+import type { BringsTasks } from "../rows/bring.ts";
 import { PostgresLedger } from "./ledger.ts";
 import { migrate, requireSchema } from "./migrate.ts";
 import { type PostgresStoreOptions, resolveOptions } from "./options.ts";
@@ -8,7 +9,7 @@ import { PostgresWakeups } from "./wakeups.ts";
 
 /** What PostgreSQL keeps, over one set of connections. */
 export interface PostgresStore {
-  readonly ledger: Ledger;
+  readonly ledger: Ledger & BringsTasks;
   readonly records: RecordStore;
   readonly wakeups: Wakeups;
   /** Closes all three, after the calls that are at work. */

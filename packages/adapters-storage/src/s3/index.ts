@@ -1,3 +1,4 @@
+export { type ForeignBucket, readForeignBucket } from "./foreign.ts";
 export { inspectS3, type S3Inspection, type S3Problem } from "./inspect.ts";
 export { s3ObjectStore } from "./object-store.ts";
 export type { MinioClientLike, S3ObjectStoreOptions } from "./options.ts";

@@ -17,7 +17,8 @@ import {
   type SweepRequest,
   type TaskRecord,
 } from "@modelgate/core";
-import { isTerminal, refusalOf } from "@modelgate/core/adapter";
+import { broughtRefusalOf, isTerminal, refusalOf } from "@modelgate/core/adapter";
+import type { BringsTasks, BroughtOutcome } from "../rows/bring.ts";
 import { finite } from "../rows/finite.ts";
 import { cursorOf, toListQuery } from "../rows/list-query.ts";
 import { refusalOfSettlement, requireStorable } from "../rows/storable.ts";
@@ -33,7 +34,7 @@ import type { Answer, StoreClient } from "./store-client.ts";
 import type { Operation, WireAmendment, WireExchanged, WireSubmitted, WireWant } from "./wire.ts";
 
 /** The ledger as its callers see it: checks, translates and sends. All decisions are the worker's. */
-export class SqliteLedger implements Ledger {
+export class SqliteLedger implements Ledger, BringsTasks {
   readonly capabilities = { shared: true, durable: true, order: "exact", inOrder: true } as const;
   readonly #client: StoreClient;
   readonly #onClose: () => Promise<void>;
@@ -62,6 +63,26 @@ export class SqliteLedger implements Ledger {
       const submitted = value.tasks[at] as WireSubmitted;
       at += 1;
       return wire.toSubmitOutcome(task, submitted, value.nowMs);
+    });
+  }
+
+  async bringTasks(
+    tasks: readonly TaskRecord[],
+    options?: OperationOptions,
+  ): Promise<readonly BroughtOutcome[]> {
+    const refusals = tasks.map(broughtRefusalOf);
+    const fit = tasks.filter((_, index) => refusals[index] === undefined);
+    const brought = new Set<string>();
+    if (fit.length > 0) {
+      const { value } = await this.#call<string[]>(options, (bodies) => {
+        return { op: "bring", tasks: fit.map((task) => wire.toWireBrought(task, bodies)) };
+      });
+      for (const id of value) brought.add(id);
+    }
+    return tasks.map(({ id }, index): BroughtOutcome => {
+      const error = refusals[index];
+      if (error !== undefined) return { outcome: "refused", error };
+      return { outcome: brought.has(id) ? "brought" : "known" };
     });
   }
 

@@ -7,6 +7,7 @@ import type {
   Settlement,
   SubmitOutcome,
   SweepRequest,
+  TaskRecord,
   TaskState,
 } from "@modelgate/core";
 import { idTaken } from "@modelgate/core/adapter";
@@ -16,6 +17,7 @@ import { identityOf, resultJson, toRecord } from "../rows/task-row.ts";
 import { type BodyPack, type BodySlice, copyOf } from "./body-pack.ts";
 import {
   fromWireError,
+  type WireBrought,
   type WireGrant,
   type WireHold,
   type WireKey,
@@ -24,6 +26,16 @@ import {
   type WireSubmitted,
   type WireTask,
 } from "./wire.ts";
+
+export function toWireBrought(task: TaskRecord, bodies: BodyPack): WireBrought {
+  const { payload, result } = task;
+  const { inline: payloadBytes, ...payloadRef } = payload;
+  const record: TaskRecord = { ...task, payload: payloadRef };
+  const paid = payloadBytes === undefined ? 0 : bodies.add(payloadBytes);
+  if (result === undefined) return [record, paid, 0];
+  const { inline, ...resultRef } = result;
+  return [{ ...record, result: resultRef }, paid, inline === undefined ? 0 : bodies.add(inline)];
+}
 
 export function toWireTask(task: NewTask, bodies: BodyPack): WireTask {
   const { id, model, operation, owner, priority, boostMs, payload } = task;

@@ -1,4 +1,5 @@
 import { type Closable, GatewayError, type Ledger, type RecordStore } from "@modelgate/core";
+import type { BringsTasks } from "../rows/bring.ts";
 import { type DriverName, requireDriverName } from "./driver.ts";
 import { SqliteLedger } from "./ledger-client.ts";
 import { SqliteRecords } from "./record-client.ts";
@@ -15,7 +16,7 @@ export interface SqliteStoreOptions {
 
 /** A ledger and a record store in one database file. */
 export interface SqliteStore extends Closable {
-  readonly ledger: Ledger;
+  readonly ledger: Ledger & BringsTasks;
   readonly records: RecordStore;
 }
 

@@ -5,6 +5,7 @@ import {
   type Settlement,
   type StoredRecord,
   type SweepRequest,
+  type TaskRecord,
 } from "@modelgate/core";
 import type { ListQuery } from "../rows/list-query.ts";
 import type { SqlRow } from "../rows/task-row.ts";
@@ -24,6 +25,7 @@ export type WireCall = { readonly n: number } & Operation;
 
 export type Operation =
   | { readonly op: "submit"; readonly tasks: readonly WireTask[] }
+  | { readonly op: "bring"; readonly tasks: readonly WireBrought[] }
   | ({ readonly op: "exchange" } & WireExchange)
   | { readonly op: "amend"; readonly items: readonly WireAmendment[] }
   | { readonly op: "sweep"; readonly request: SweepRequest }
@@ -64,6 +66,9 @@ export type WireTask = readonly [
   BodySlice | 0,
   WireKey | 0,
 ];
+
+/** A task from elsewhere without its bytes, and where those of its payload and its result are. */
+export type WireBrought = readonly [TaskRecord, BodySlice | 0, BodySlice | 0];
 
 /** An idempotency key, the digest of what it stands for, and how long it is remembered. */
 export type WireKey = readonly [string, string, number];

@@ -15,12 +15,12 @@ export function enabledOf(history: History): Configuration | undefined {
 
 /** Adds a version, which takes the place of the enabled one. */
 export function add(history: History, version: Configuration): History {
-  return bounded([...disableAll(history, version.createdAtMs), version]);
+  return withinBounds([...disableAll(history, version.createdAtMs), version]);
 }
 
 /** Puts `version` where the one of its id is. */
 export function replace(history: History, version: Configuration): History {
-  return bounded(history.map((each) => (each.id === version.id ? version : each)));
+  return withinBounds(history.map((each) => (each.id === version.id ? version : each)));
 }
 
 /** Enables the version with this id in place of the one that is. */
@@ -37,7 +37,7 @@ export function disableAll(history: History, nowMs: number, exceptId?: number): 
 }
 
 /** Without the oldest disabled ones, as far as there are too many or they are too large together. */
-function bounded(history: History): History {
+export function withinBounds(history: History): History {
   const kept = [...history];
   const sizes = kept.map((version) => Buffer.byteLength(JSON.stringify(version), "utf8") + 1);
   let sizeBytes = sizes.reduce((sum, size) => sum + size, 0);

@@ -84,6 +84,19 @@ export class ConfigurationStore {
     throw new GatewayError("CONFIGURATION_CONFLICT", "too many configurations are being created at once");
   }
 
+  /** From now on no configuration gets one of the ids up to this one. */
+  async reserveIds(upTo: number, options: OperationOptions): Promise<void> {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const record = await this.#call(options, (each) => this.#records.get(COUNTER, each));
+      if (record !== undefined && Number(record.value) >= upTo) return;
+      const written = await this.#call(options, (each) =>
+        this.#records.put(COUNTER, upTo, record?.version ?? null, each),
+      );
+      if (written !== undefined) return;
+    }
+    throw new GatewayError("CONFIGURATION_CONFLICT", "too many configurations are being created at once");
+  }
+
   /** Changes after every write; `null` before the first. */
   async stamp(options: OperationOptions): Promise<string | null> {
     return (await this.#call(options, (each) => this.#records.get(STAMP, each)))?.version ?? null;

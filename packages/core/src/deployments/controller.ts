@@ -7,6 +7,7 @@ import { GatewayError } from "../errors.ts";
 import { withinTime } from "../tasks/time-limit.ts";
 import { DeploymentActions } from "./actions.ts";
 import { DeploymentActivity } from "./activity.ts";
+import { withAdopted } from "./adopted-deployer.ts";
 import type { Configuration } from "./api.ts";
 import { DeploymentBook, type Entries } from "./book.ts";
 import type { ConfigurationFollower } from "./configurations.ts";
@@ -47,6 +48,7 @@ export interface ControllerHost {
   /** Something is known anew of a deployment. */
   readonly onChange: (entry: Entry, before: Entry | undefined) => void;
   readonly onGone: (entry: Entry) => void;
+  readonly onChecked: (entries: Entries) => void;
   /** Which servers get nothing new from here has changed. */
   readonly onWithheld: () => void;
   readonly onError: (operation: string, error: unknown) => void;
@@ -94,14 +96,15 @@ export class DeploymentController {
   constructor(options: ResolvedDeployments, configurations: ConfigurationFollower, host: ControllerHost) {
     const { records } = options;
     const { clock, leaseMs, newId } = host;
-    this.options = options;
     this.#host = host;
     this.#configurations = configurations;
     this.book = new DeploymentBook(records, clock);
+    const deployer = options.deployer && withAdopted(options.deployer, this.book);
+    this.options = { ...options, deployer };
     this.logs = new LogKeeper(records, clock);
     this.news = new News(clock);
     this.#presence = new Presence(newId(), { records, clock, leaseMs });
-    const { deployer, stopGraceMs } = options;
+    const { stopGraceMs } = options;
     this.#engine =
       deployer &&
       new EngineWatch({
@@ -114,11 +117,11 @@ export class DeploymentController {
       me: this.#presence.id,
       hostFor: (signal) => this.#driverHost(signal),
       onEnd: () => this.take(this.book.known),
-      onError: host.onError,
+      ...{ onError: host.onError, onDrive: host.onChecked },
     });
     this.activity = new DeploymentActivity(this.#presence, host);
     this.actions = new DeploymentActions({
-      ...{ book: this.book, options, clock, newId, me: this.#presence.id, ledger: host.ledger },
+      ...{ book: this.book, options: this.options, clock, newId, me: this.#presence.id, ledger: host.ledger },
       activity: this.activity,
       lane: (model) => this.#lanes.get(model),
       roomBesides: host.roomBesides,

@@ -9,6 +9,8 @@ export interface DriverPoolOptions {
   readonly hostFor: (signal: AbortSignal) => Promise<Omit<DriverHost, "onProgress">>;
   /** A driver has come to its end. */
   readonly onEnd: () => void;
+  /** What there is was looked at. */
+  readonly onDrive: (entries: Entries) => void;
   readonly onError: (operation: string, error: unknown) => void;
 }
 
@@ -35,6 +37,7 @@ export class DriverPool {
 
   /** Begins on what is this gateway's and has no driver yet. */
   drive(entries: Entries): void {
+    this.#options.onDrive(entries);
     for (const entry of entries.values()) {
       if (entry.driver === this.#options.me && !this.#running.has(entry.generation)) this.#begin(entry);
     }

@@ -31,6 +31,8 @@ export interface Entry {
   /** The gateway that takes its next step; another takes over when that one's presence lapses. */
   readonly driver?: string | undefined;
   readonly server?: EntryServer | undefined;
+  /** By its engine's id, the server that another gateway had started. Of one that comes after it, nothing is to be said. */
+  readonly adoptedId?: string | undefined;
   readonly isStarted: boolean;
   readonly createdAtMs: number;
   /** When its try began. */

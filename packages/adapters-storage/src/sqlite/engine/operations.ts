@@ -1,5 +1,6 @@
 import type { Operation } from "../wire.ts";
 import { amend } from "./amend.ts";
+import { bring } from "./bring.ts";
 import { exchange } from "./exchange.ts";
 import { getTasks, readStats } from "./reads.ts";
 import { deleteRecord, getRecord, listRecords, putRecord } from "./record-table.ts";
@@ -9,6 +10,7 @@ import { sweep } from "./sweep.ts";
 
 const WRITES = new Set<Operation["op"]>([
   "submit",
+  "bring",
   "exchange",
   "amend",
   "sweep",
@@ -25,6 +27,8 @@ export function write(session: Session, call: Operation): unknown {
   switch (call.op) {
     case "submit":
       return submit(session, call.tasks);
+    case "bring":
+      return bring(session, call.tasks);
     case "exchange":
       return exchange(session, call);
     case "amend":
