@@ -8,6 +8,7 @@ import { endWithReader, tell, writeJson, writeOut } from "../output/out.ts";
 import { formatTable } from "../output/table.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Stores } from "../stores/open-stores.ts";
+import { s3Options } from "../stores/s3-options.ts";
 import { withStores } from "../stores/with-stores.ts";
 import { bringModels } from "./bring-models.ts";
 import { bringTasks } from "./bring-tasks.ts";
@@ -38,8 +39,9 @@ export async function migrateFromCmg({ options, settings }: Call): Promise<numbe
       }
       return report.tasks.leftOut.length > 0 ? EXIT.failed : EXIT.ok;
     };
-    if (!dryRun) return await withStores(settings, work);
-    return await dryly(settings, work);
+    if (dryRun) return await dryly(settings, work);
+    await requireBucket(settings);
+    return await withStores(settings, work);
   } finally {
     await database.close();
   }
@@ -127,6 +129,21 @@ async function named<T>(source: CmgSource, _what: "database", work: () => Promis
     throw new CommandError(
       EXIT.failed,
       `CogStack's gateway's database at ${new URL(source.databaseUrl).host}: ${error.message}; look at CMG_DB_HOST, CMG_DB_NAME, CMG_DB_USER and CMG_DB_PASSWORD (${error.code}).`,
+    );
+  }
+}
+
+/** Nobody has made a bucket for a gateway that has never run. */
+async function requireBucket(settings: Settings): Promise<void> {
+  if (settings.objects !== "s3") return;
+  const { makeS3Bucket } = await import("@modelgate/adapters-storage/s3");
+  try {
+    if (await makeS3Bucket(s3Options(settings))) tell(`made the bucket ${settings["s3.bucket"]}`);
+  } catch (error) {
+    if (!GatewayError.is(error)) throw error;
+    throw new CommandError(
+      EXIT.failed,
+      `The bucket ${settings["s3.bucket"]} is not there and cannot be made: ${error.message} (${error.code}).`,
     );
   }
 }
