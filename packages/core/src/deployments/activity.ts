@@ -1,14 +1,23 @@
 import type { Clock } from "../contracts/clock.ts";
 import type { Entries } from "./book.ts";
 import type { Remaining } from "./decide.ts";
-import type { Entry } from "./entry.ts";
-import type { Ack, Marks, Presence } from "./presence.ts";
+import { type Entry, isDraining } from "./entry.ts";
+import type { Ack, Load, Marks, Presence } from "./presence.ts";
 
 export interface ActivityHost {
   readonly clock: Clock;
   readonly name: string;
-  readonly loadOf: (serverId: string) => Ack;
+  readonly loadOf: (serverId: string) => Load;
   readonly barrier: () => () => boolean;
+}
+
+/** A draining that this gateway has learnt of. */
+interface Draining {
+  readonly sinceMs: number;
+  /** When it was learnt, by the monotonic clock. */
+  readonly knownMs: number;
+  /** Whether the ledger has answered all that was asked of it before. */
+  readonly barrier: () => boolean;
 }
 
 /** Somebody who asked for a model and still waits for it asks again within this time. */
@@ -24,8 +33,8 @@ export class DeploymentActivity {
   /** By model, by the monotonic clock. */
   readonly #activeMs = new Map<string, number>();
   readonly #askedMs = new Map<string, number>();
-  /** By generation: whether the ledger has answered all that was asked of it before the draining was known. */
-  readonly #barriers = new Map<string, () => boolean>();
+  /** By generation. */
+  readonly #drainings = new Map<string, Draining>();
 
   constructor(presence: Presence, host: ActivityHost) {
     this.#presence = presence;
@@ -50,15 +59,19 @@ export class DeploymentActivity {
 
   follow(entries: Entries): void {
     const draining = new Set<string>();
-    for (const { model, phase, generation, drain } of entries.values()) {
+    const knownMs = this.#host.clock.monotonic();
+    for (const entry of entries.values()) {
+      const { model, phase, generation, drain } = entry;
       // Who asked has the server now, or somebody removed it: what was asked before is no reason to make another one.
       if (phase === "ready" || drain?.why === "removed") this.#askedMs.delete(model);
-      if (phase !== "draining") continue;
+      if (!isDraining(entry)) continue;
       draining.add(generation);
-      if (!this.#barriers.has(generation)) this.#barriers.set(generation, this.#host.barrier());
+      const sinceMs = sinceMsOf(entry);
+      if (this.#drainings.get(generation)?.sinceMs === sinceMs) continue;
+      this.#drainings.set(generation, { sinceMs, knownMs, barrier: this.#host.barrier() });
     }
-    for (const generation of this.#barriers.keys()) {
-      if (!draining.has(generation)) this.#barriers.delete(generation);
+    for (const generation of this.#drainings.keys()) {
+      if (!draining.has(generation)) this.#drainings.delete(generation);
     }
     for (const model of this.#activeMs.keys()) if (!entries.has(model)) this.#activeMs.delete(model);
   }
@@ -94,18 +107,33 @@ export class DeploymentActivity {
 
   remaining(entry: Entry): Remaining {
     const acks: (Ack | undefined)[] = [this.#ackOf(entry)];
-    for (const { marks } of this.#presence.live()) acks.push(marks.acks[entry.generation]);
+    for (const { marks } of this.#presence.live()) {
+      const ack = marks.acks[entry.generation];
+      acks.push(ack?.sinceMs === sinceMsOf(entry) ? ack : undefined);
+    }
     let inFlight = 0;
     let background = 0;
     for (const ack of acks) {
       inFlight += ack?.inFlight ?? 0;
       background += ack?.background ?? 0;
     }
-    return { isAcknowledged: acks.every((ack) => ack !== undefined), inFlight, background };
+    // Who has come since the others were last looked at may know of no draining; who comes after it does.
+    const knownMs = this.#drainings.get(entry.generation)?.knownMs ?? Number.POSITIVE_INFINITY;
+    const isLooked = this.#presence.lookedMs >= knownMs;
+    const isAcknowledged = isLooked && acks.every((ack) => ack !== undefined);
+    return { isAcknowledged, inFlight, background };
   }
 
-  #ackOf({ phase, generation, server }: Entry): Ack | undefined {
-    if (phase !== "draining" || this.#barriers.get(generation)?.() !== true) return undefined;
-    return server === undefined ? { inFlight: 0, background: 0 } : this.#host.loadOf(server.serverId);
+  #ackOf(entry: Entry): Ack | undefined {
+    const { generation, server } = entry;
+    const draining = this.#drainings.get(generation);
+    const sinceMs = sinceMsOf(entry);
+    if (!isDraining(entry) || draining?.sinceMs !== sinceMs || !draining.barrier()) return undefined;
+    const load = server === undefined ? { inFlight: 0, background: 0 } : this.#host.loadOf(server.serverId);
+    return { ...load, sinceMs };
   }
+}
+
+function sinceMsOf({ drain }: Entry): number {
+  return drain?.atMs ?? 0;
 }

@@ -1,8 +1,6 @@
 import { sleep } from "../clock.ts";
-import type { Clock } from "../contracts/clock.ts";
-import type { PrepareProgress, Room } from "../contracts/deployer.ts";
-import type { ServerState } from "../contracts/discovery.ts";
-import type { LaneStats, Ledger } from "../contracts/ledger.ts";
+import type { PrepareProgress } from "../contracts/deployer.ts";
+import type { LaneStats } from "../contracts/ledger.ts";
 import { GatewayError } from "../errors.ts";
 import { withinTime } from "../tasks/time-limit.ts";
 import { DeploymentActions } from "./actions.ts";
@@ -11,48 +9,18 @@ import { withAdopted } from "./adopted-deployer.ts";
 import type { Configuration } from "./api.ts";
 import { DeploymentBook, type Entries } from "./book.ts";
 import type { ConfigurationFollower } from "./configurations.ts";
+import type { ControllerHost } from "./controller-host.ts";
 import { decide, isReplaced, type World } from "./decide.ts";
 import type { DriverHost } from "./driver.ts";
 import { DriverPool } from "./driver-pool.ts";
 import { EngineWatch, type Listing } from "./engine-watch.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, isDraining } from "./entry.ts";
 import { installationOf } from "./installation.ts";
 import { LogKeeper } from "./log-keeper.ts";
 import { News } from "./news.ts";
 import type { ResolvedDeployments } from "./options.ts";
 import { Presence } from "./presence.ts";
 import { serverSpecOf } from "./server-spec.ts";
-
-/** What the controller needs of the gateway that it is part of. */
-export interface ControllerHost {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly newId: () => string;
-  readonly ledger: Pick<Ledger, "stats" | "list">;
-  readonly name: string;
-  readonly leaseMs: number;
-  readonly serverState: (serverId: string) => ServerState | undefined;
-  /** Whether a server that is none of ours is listed for the model. */
-  readonly isServedBesides: (model: string) => boolean;
-  /** What the listed servers take that are none of ours. */
-  readonly roomBesides: () => Room;
-  /** What this gateway does on a server. */
-  readonly loadOf: (serverId: string) => { readonly inFlight: number; readonly background: number };
-  /** Begins to watch whether all that was asked of the ledger before now has been answered; then it says `true`. */
-  readonly barrier: () => () => boolean;
-  /** Ends the tasks that wait for the model with this error; resolves when all that waited were told. */
-  readonly failTasks: (
-    model: string,
-    error: { readonly code: string; readonly message: string },
-  ) => Promise<void>;
-  /** Something is known anew of a deployment. */
-  readonly onChange: (entry: Entry, before: Entry | undefined) => void;
-  readonly onGone: (entry: Entry) => void;
-  readonly onChecked: (entries: Entries) => void;
-  /** Which servers get nothing new from here has changed. */
-  readonly onWithheld: () => void;
-  readonly onError: (operation: string, error: unknown) => void;
-}
 
 const ROUND_MS = 500;
 const IDLE_ROUND_MS = 1_000;
@@ -86,6 +54,8 @@ export class DeploymentController {
   #lanesAtMs = Number.NEGATIVE_INFINITY;
   #known: Entries = new Map();
   #ours: ReadonlySet<string> = new Set();
+  /** Servers that were listed when the book was read, and are none of ours. */
+  #strangers: ReadonlySet<string> = new Set();
   #withheld: ReadonlySet<string> = new Set();
   #isRunning = false;
   #isPoked = false;
@@ -160,8 +130,8 @@ export class DeploymentController {
   /** Whether a server is to get nothing new from here. */
   isWithheld(serverId: string): boolean {
     if (this.#withheld.has(serverId)) return true;
-    // The others may have taken this gateway for gone, and stop the server at any moment.
-    return this.#ours.has(serverId) && !this.#presence.isCurrent;
+    // The others may have taken this gateway for gone, and stop any server at any moment, also one that it has not heard of.
+    return !this.#presence.isCurrent && !this.#strangers.has(serverId);
   }
 
   isOurs(serverId: string): boolean {
@@ -238,6 +208,7 @@ export class DeploymentController {
     this.#cancelBeat = clock.after(leaseMs / 4, () => {
       this.#presence
         .beat(() => this.activity.marks(this.#known))
+        .then(() => this.#presence.isCurrent || this.poke())
         .catch((error: unknown) => onError("deployments.beat", error))
         .finally(() => {
           if (this.#isRunning) this.#keepBeating();
@@ -286,14 +257,23 @@ export class DeploymentController {
   /** Tells the others what is done here, and learns what they do. */
   async #refresh(): Promise<void> {
     this.#engine?.look();
-    this.#take(await this.book.read());
-    await this.#presence.look({
-      isUrgent: [...this.#known.values()].some(({ phase }) => phase === "draining"),
-    });
+    await this.#catchUp();
+    await this.#presence.look({ isUrgent: [...this.#known.values()].some(isDraining) });
     await this.#presence.beat(() => this.activity.marks(this.#known));
+    // Before they were told of this gateway, the others may have begun to take a server down without asking it.
+    if (!this.#presence.isCurrent) await this.#catchUp();
     const enabled = await this.#configurations.enabled();
     this.#enabled = new Map(enabled.map((configuration) => [configuration.model, configuration]));
     await this.#readLanes();
+  }
+
+  async #catchUp(): Promise<void> {
+    const caughtUp = this.#presence.catchUp();
+    // One of ours is in the book before it is started, and so before it is listed.
+    const listed = [...this.#host.listed()];
+    this.#take(await this.book.read());
+    this.#strangers = new Set(listed.filter((id) => !this.#ours.has(id)));
+    caughtUp();
   }
 
   async #readLanes(): Promise<void> {
@@ -332,10 +312,10 @@ export class DeploymentController {
     this.#known = entries;
     const ours = new Set<string>();
     const withheld = new Set<string>();
-    for (const { server, phase } of entries.values()) {
-      if (server === undefined) continue;
-      ours.add(server.serverId);
-      if (phase === "draining" || phase === "stopping") withheld.add(server.serverId);
+    for (const entry of entries.values()) {
+      if (entry.server === undefined) continue;
+      ours.add(entry.server.serverId);
+      if (isDraining(entry) || entry.phase === "stopping") withheld.add(entry.server.serverId);
     }
     const hasChanged = [...withheld, ...this.#withheld].some(
       (id) => withheld.has(id) !== this.#withheld.has(id),
@@ -361,14 +341,16 @@ export class DeploymentController {
 
   async #driverHost(signal: AbortSignal): Promise<Omit<DriverHost, "onProgress">> {
     const { clock, random, serverState, failTasks, onError } = this.#host;
-    const { deployer, template, attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs } =
-      this.options;
+    const { deployer, template } = this.options;
+    const { attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs, drainMs } = this.options;
     if (deployer === undefined) throw new GatewayError("UNSUPPORTED", "this gateway has no deployer");
     const installation = await this.installation();
     const specOf = (entry: Entry) => serverSpecOf(template, entry);
     return {
       ...{ book: this.book, deployer, clock, random, installation, specOf, serverState, onError },
-      ...{ attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs },
+      ...{ attempts, retryMs, readyTimeoutMs, failedRetryMs, stopGraceMs, drainMs },
+      remaining: (entry) => this.activity.remaining(entry),
+      onWithheld: (entries) => this.take(entries),
       me: this.#presence.id,
       isCurrent: () => this.#presence.isCurrent,
       news: (until) => this.news.wait(NEWS_MS, until),

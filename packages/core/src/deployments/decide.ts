@@ -114,7 +114,7 @@ function whileReady(entry: Entry, world: World): Step | undefined {
 }
 
 function whileDraining(entry: Entry, world: World): Step | undefined {
-  if (isLost(entry, world)) return { kind: "stop", entry };
+  if (isLost(entry, world) && !isStartedAgain(entry, world)) return { kind: "stop", entry };
   const { why, atMs } = entry.drain ?? { why: "removed", atMs: world.nowMs };
   const { isAcknowledged, inFlight, background } = world.remaining(entry);
   if (why === "idle" && (inFlight > 0 || world.isWanted(entry.model))) return { kind: "return", entry };
@@ -135,6 +135,11 @@ function isLost(entry: Entry, { servers, entriesBefore }: World): boolean {
     return false;
   const server = servers.find(({ generation }) => generation === entry.generation);
   return server === undefined || server.state === "stopped";
+}
+
+/** Whether its engine has it still and starts it again by itself, so that it may be at work any moment. */
+function isStartedAgain({ kind, generation }: Entry, { servers = [] }: World): boolean {
+  return kind === "manual" && servers.some((server) => server.generation === generation);
 }
 
 function strayStep(server: DeployedServer, world: World): Step | undefined {

@@ -3,8 +3,9 @@ import type { Clock } from "../contracts/clock.ts";
 import type { DeployedServer, Deployer, PrepareProgress, ServerSpec } from "../contracts/deployer.ts";
 import type { ServerState } from "../contracts/discovery.ts";
 import { GatewayError, type GatewayErrorCode } from "../errors.ts";
-import type { DeploymentBook } from "./book.ts";
-import { becomeReady, type Entry, failTry, identityOf } from "./entry.ts";
+import type { DeploymentBook, Entries } from "./book.ts";
+import type { Remaining } from "./decide.ts";
+import { becomeReady, type Entry, failTry, identityOf, withhold } from "./entry.ts";
 
 export interface DriverHost {
   readonly book: DeploymentBook;
@@ -20,6 +21,10 @@ export interface DriverHost {
   readonly serverState: (serverId: string) => ServerState | undefined;
   /** Resolves when something was heard of servers, or the engine's, or after a while. */
   readonly news: (signal: AbortSignal) => Promise<void>;
+  /** What is still under way on a server that is withheld. */
+  readonly remaining: (entry: Entry) => Remaining;
+  /** A server is withheld from now on. */
+  readonly onWithheld: (entries: Entries) => void;
   readonly onProgress: (entry: Entry, progress: PrepareProgress) => void;
   /** Keeps the last lines of a server that failed, for administrators. */
   readonly keepLog: (entry: Entry, server: DeployedServer) => Promise<void>;
@@ -31,6 +36,7 @@ export interface DriverHost {
   readonly readyTimeoutMs: number;
   readonly failedRetryMs: number;
   readonly stopGraceMs: number;
+  readonly drainMs: number;
 }
 
 /** After these, another try would meet the same. */
@@ -87,7 +93,6 @@ export class Driver {
   }
 
   async #deploy(): Promise<void> {
-    const { book, clock } = this.#host;
     let server: DeployedServer | undefined;
     try {
       server = await this.#makeServer();
@@ -97,6 +102,11 @@ export class Driver {
       await this.#failed(error, server);
       return;
     }
+    await this.#succeed();
+  }
+
+  async #succeed(): Promise<void> {
+    const { book, clock } = this.#host;
     await book.change((entries) => {
       const entry = this.#mine(entries.get(this.#entry.model));
       return { model: entry.model, entry: becomeReady(entry, clock.now()) };
@@ -145,15 +155,12 @@ export class Driver {
 
   /** Resolves to nothing when a server that had been ready cannot be started: it was being taken away, and is gone. */
   async #startAgain(server: DeployedServer): Promise<DeployedServer | undefined> {
-    const { deployer, installation, stopGraceMs: graceMs } = this.#host;
     try {
       return await this.#start(server);
     } catch (error) {
       const isOver = error instanceof NotMine || this.#signal.aborted || isAway(error);
       if (isOver || this.#entry.readyAtMs === undefined) throw error;
-      await this.#confirm();
-      await deployer.remove(server.id, { installation, graceMs, signal: this.#signal });
-      return undefined;
+      return (await this.#takeAway(server)) ? undefined : server;
     }
   }
 
@@ -207,7 +214,7 @@ export class Driver {
   }
 
   async #failed(error: unknown, made: DeployedServer | undefined): Promise<void> {
-    const { book, clock, attempts, retryMs, deployer, installation, keepLog, stopGraceMs } = this.#host;
+    const { book, clock, attempts, retryMs, deployer, installation, keepLog } = this.#host;
     const signal = this.#signal;
     await this.#confirm();
     const servers = await deployer.list(installation, { signal });
@@ -217,8 +224,7 @@ export class Driver {
     const server = listed ?? made;
     if (server !== undefined) {
       await keepLog(this.#entry, server);
-      await this.#confirm();
-      await deployer.remove(server.id, { installation, graceMs: stopGraceMs, signal });
+      if (!(await this.#takeAway(server))) return await this.#succeed();
     }
     const code = GatewayError.is(error) ? error.code : "START_FAILED";
     const message = GatewayError.is(error) ? error.message : "it could not be started";
@@ -232,6 +238,37 @@ export class Driver {
       });
       return { model: entry.model, entry: after };
     });
+  }
+
+  /** Removes a server whose try failed; resolves to `false` when it has become ready after all, and stays. */
+  async #takeAway(server: DeployedServer): Promise<boolean> {
+    const { deployer, installation, stopGraceMs: graceMs, specOf } = this.#host;
+    // What its engine does not start again stays as it ended; anything else may be at work any moment.
+    const { restart = "no" } = specOf(this.#entry);
+    const mayWork = server.state === "running" || (server.state === "stopped" && restart !== "no");
+    if (mayWork && !(await this.#emptied(server))) return false;
+    await this.#confirm();
+    await deployer.remove(server.id, { installation, graceMs, signal: this.#signal });
+    return true;
+  }
+
+  /** Resolves once nobody sends it anything and nothing runs there, or to `false` once it is ready. */
+  async #emptied({ serverId }: DeployedServer): Promise<boolean> {
+    const { book, clock, drainMs, news, onWithheld, remaining, serverState } = this.#host;
+    const entries = await book.change((all) => {
+      const entry = this.#mine(all.get(this.#entry.model));
+      return { model: entry.model, entry: withhold(entry, clock.now()) };
+    });
+    this.#entry = this.#mine(entries.get(this.#entry.model));
+    onWithheld(entries);
+    const untilMs = clock.monotonic() + drainMs;
+    for (;;) {
+      if (serverState(serverId) === "ready") return false;
+      const { isAcknowledged, inFlight } = remaining(this.#entry);
+      if (isAcknowledged && (inFlight === 0 || clock.monotonic() >= untilMs)) return true;
+      await news(this.#signal);
+      await this.#confirm();
+    }
   }
 
   async #remove(): Promise<void> {

@@ -13,8 +13,11 @@ import type { Deployment, DeploymentError, DeploymentState, ServerDemands } from
  */
 export type Phase = "waiting" | "deploying" | "ready" | "draining" | "stopping" | "failing" | "failed";
 
-/** Why a server is drained. Only one that was idle, or was to make room, may be needed again. */
-export type DrainReason = "idle" | "yield" | "expired" | "removed" | "lost";
+/**
+ * Why a server is drained. Only one that was idle, or was to make room, may be needed again. One whose try failed stays
+ * `deploying`: its driver takes it away once nobody sends it anything.
+ */
+export type DrainReason = "idle" | "yield" | "expired" | "removed" | "failed";
 
 /** What is written down of one deployment. */
 export interface Entry {
@@ -97,6 +100,11 @@ export function isExpected({ phase, drain }: Entry): boolean {
   return phase === "draining" && canReturn(drain?.why);
 }
 
+/** Whether its server gets nothing new, and all gateways are to acknowledge that. */
+export function isDraining({ phase, drain }: Entry): boolean {
+  return phase === "draining" || (phase === "deploying" && drain !== undefined);
+}
+
 export function canReturn(why: DrainReason | undefined): boolean {
   return why === "idle" || why === "yield";
 }
@@ -114,7 +122,15 @@ export function failTry(
   { counts, delayMs }: { readonly counts: boolean; readonly delayMs: number | undefined },
 ): Entry {
   const failures = entry.failures + (counts ? 1 : 0);
-  const after = { ...entry, failures, error, driver: undefined, server: undefined, isStarted: false };
+  const after = {
+    ...entry,
+    failures,
+    error,
+    driver: undefined,
+    server: undefined,
+    isStarted: false,
+    drain: undefined,
+  };
   if (delayMs === undefined) return { ...after, phase: "failing", retryAtMs: undefined };
   return { ...after, phase: "waiting", retryAtMs: nowMs + delayMs };
 }
@@ -135,6 +151,11 @@ export function becomeReady(entry: Entry, nowMs: number): Entry {
 
 export function drain(entry: Entry, why: DrainReason, nowMs: number): Entry {
   return { ...entry, phase: "draining", driver: undefined, drain: { why, atMs: nowMs } };
+}
+
+/** Its try failed, and its server may be at work all the same. */
+export function withhold(entry: Entry, nowMs: number): Entry {
+  return { ...entry, drain: { why: "failed", atMs: nowMs } };
 }
 
 /** It is needed after all. */

@@ -5,12 +5,18 @@ import { withinTime } from "../tasks/time-limit.ts";
 const PREFIX = "gateways/";
 const STORE_TIMEOUT_MS = 5_000;
 
-/** What one gateway still does on a server that takes nothing new. */
-export interface Ack {
+/** What one gateway still does on a server. */
+export interface Load {
   /** Attempts and direct calls under way. */
   readonly inFlight: number;
   /** How many of them are background runs. */
   readonly background: number;
+}
+
+/** That nothing new goes to a draining server from here any more. */
+export interface Ack extends Load {
+  /** Since when it drains: it may have been needed after all, and drain anew. */
+  readonly sinceMs: number;
 }
 
 /** What a gateway tells the others each time. */
@@ -18,13 +24,13 @@ export interface Marks {
   readonly name: string;
   /** How long ago each deployed model was last in use here, in milliseconds. */
   readonly idleMs: Readonly<Record<string, number>>;
-  /** By generation: nothing new goes to this draining server from here any more. */
+  /** By generation. */
   readonly acks: Readonly<Record<string, Ack>>;
 }
 
 interface Seen {
   readonly version: string;
-  /** When this version was first seen here, by the monotonic clock. */
+  /** When the answer came in which this version was first seen here, by the monotonic clock. */
   readonly atMs: number;
   /** Its own: by that it knows when the others give it up. */
   readonly leaseMs: number;
@@ -44,6 +50,10 @@ export class Presence {
   /** When the last beat that arrived was sent. */
   #beatenMs = Number.NEGATIVE_INFINITY;
   #lookedMs = Number.NEGATIVE_INFINITY;
+  /** How often the others were told of this gateway that may have taken it for gone, or had not heard of it. */
+  #returns = 0;
+  /** For which of these returns it knows what the others had decided. */
+  #caughtUp = 0;
   #count = 0;
   #told = "";
   #others = new Map<string, Seen>();
@@ -59,15 +69,33 @@ export class Presence {
     this.#leaseMs = leaseMs;
   }
 
-  /** Whether the others still count on this gateway. When not, it must not act. */
+  /** Whether the others count on this gateway, and it knows what they did while they did not. When not, it must not act. */
   get isCurrent(): boolean {
+    return this.#isCounted && this.#caughtUp === this.#returns;
+  }
+
+  get #isCounted(): boolean {
     return this.#clock.monotonic() - this.#beatenMs < this.#leaseMs * 0.75;
   }
 
+  /** To be called before what the others decided is read; the function returned, once notice of it was taken. */
+  catchUp(): () => void {
+    const returns = this.#returns;
+    return () => {
+      this.#caughtUp = returns;
+    };
+  }
+
+  /** When the last look that has ended began, by the monotonic clock. */
+  get lookedMs(): number {
+    return this.#lookedMs;
+  }
+
+  /** As of the last look: time in which nobody looked says nothing against the others. */
   isLive(id: string): boolean {
     if (id === this.id) return true;
     const seen = this.#others.get(id);
-    return seen !== undefined && this.#clock.monotonic() - seen.atMs <= seen.leaseMs;
+    return seen !== undefined && this.#lookedMs - seen.atMs <= seen.leaseMs;
   }
 
   /** What the other live gateways told last, and when that was first seen here, by the monotonic clock. */
@@ -95,6 +123,7 @@ export class Presence {
     const record = (await put(this.#version)) ?? (await put(await this.#ownVersion(key)));
     if (record === undefined) return;
     this.#version = record.version;
+    if (!this.#isCounted) this.#returns += 1;
     this.#beatenMs = nowMs;
     this.#told = told;
   }
@@ -107,13 +136,14 @@ export class Presence {
     let cursor: string | undefined;
     do {
       const page = await this.#call((signal) => this.#records.list(PREFIX, cursor, { signal }));
+      const atMs = this.#clock.monotonic();
       for (const { key, version, value } of page.items) {
         const id = key.slice(PREFIX.length);
         if (id === this.id) continue;
         const before = this.#others.get(id);
         const isSame = before?.version === version;
         const { leaseMs, ...marks } = value as unknown as Marks & { readonly leaseMs: number };
-        found.set(id, isSame ? before : { version, atMs: nowMs, leaseMs, marks });
+        found.set(id, isSame ? before : { version, atMs, leaseMs, marks });
       }
       cursor = page.nextCursor;
     } while (cursor !== undefined);

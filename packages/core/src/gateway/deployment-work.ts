@@ -40,6 +40,7 @@ export class DeploymentWork {
     this.#controller = new DeploymentController(deployments, configurations.follow(), {
       ...{ clock, random, newId, ledger, name, leaseMs },
       serverState: (id) => directory.get(id)?.server.state,
+      listed: () => [...directory.all()].map(({ server }) => server.id),
       isServedBesides: (model) => this.#besides().some(({ models }) => models.includes(model)),
       roomBesides: (): Room => sum(this.#besides().map(({ room = {} }) => room)),
       loadOf: (id) => this.#loadOf(id),
