@@ -22,6 +22,7 @@ const forms = [
   ["cluster/limit.mjs", "--tasks", "40"],
   ["cluster/scale.mjs", "--pairs", "1", "--tasks", "500"],
   ["cluster/outage.mjs", "--out-seconds", "3"],
+  ["trainings/run.mjs", "--pairs", "1", "--tasks", "200"],
   ["docker/run.mjs", "--tries", "4", "--pairs", "1", "--idle-seconds", "2", "--created", "16"],
 ];
 

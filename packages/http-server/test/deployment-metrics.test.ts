@@ -80,7 +80,7 @@ describe("metrics of deployments", () => {
     expect(purged()).toEqual(zero);
     tell("a", "gone");
     tell("b", "gone", { removed: { why: "removed", idleMs: 1 } });
-    tell("c", "gone", { removed: { why: "lost", idleMs: 1 } });
+    tell("c", "gone", { removed: { why: "failed", idleMs: 1 } });
     expect(purged()).toEqual(zero);
     tell("d", "gone", { removed: { why: "expired", idleMs: 1 } });
     tell("e", "gone", { kind: "auto", removed: { why: "idle", idleMs: 90_000 } });

@@ -33,7 +33,9 @@ export async function watchRun(attempt: Attempt, host: AttemptHost, start: Watch
     const report = await ask(attempt, host, watch);
     if (attempt.isLost) return;
     watch.learn(report, target, host.clock.monotonic());
-    if ((report.run === "active" || report.run === "ambiguous") && !watch.isConfirmed) {
+    // An acceptance without a run's id, or one whose answer was lost, is told once the run is found, also if it is over.
+    const isNews = !watch.isConfirmed || (watch.runId === undefined && report.runId !== undefined);
+    if (report.run !== "none" && report.run !== "unclear" && isNews) {
       watch.isConfirmed = true;
       watch.runId = report.runId;
       watch.instance = report.instance ?? watch.instance;

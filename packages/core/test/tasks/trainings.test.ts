@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RunReport } from "../../src/contracts/server-protocol.ts";
+import type { CallOutcome, RunReport } from "../../src/contracts/server-protocol.ts";
 import { readAll } from "../../src/testing/checks/bytes.ts";
 import { documentOf, MINUTE, SECOND, TrainingWorld } from "./support/training-world.ts";
 
@@ -86,6 +86,18 @@ describe("a training", () => {
     world.telling = ended("succeeded");
     await world.clock.advance(40 * SECOND);
     expect((await next.list({ filter: { states: ["running"] } })).items).toHaveLength(0);
+  });
+
+  it.each<readonly [string, CallOutcome]>([
+    ["whose answer was lost", { kind: "broken", reason: "reset" }],
+    ["that was accepted without saying which", { kind: "accepted" }],
+  ])("%s is known by its run, though it was over when that was found", async (_which, outcome) => {
+    const world = new TrainingWorld();
+    const gateway = await world.start();
+    world.answer = async () => outcome;
+    world.telling = ended("succeeded", { runId: "run-2" });
+    const id = await world.train(gateway);
+    expect(await world.after(20 * SECOND, gateway, id)).toMatchObject({ state: "succeeded", runId: "run-2" });
   });
 
   it("that is retried by hand is a new run with a new name", async () => {
