@@ -9,7 +9,7 @@ import { TrainingsRun } from "./trainings-run.ts";
 const mlflowUrl = requireService("MLFLOW_URL");
 /** The long form: `MODELGATE_TRAININGS=200`. */
 const LONG = process.env["MODELGATE_TRAININGS"];
-const TRAININGS = Number(LONG ?? 36);
+const TRAININGS = Number(LONG ?? 18);
 const SEED = Number(process.env["MODELGATE_SEED"] ?? Date.now());
 
 describe.skipIf(mlflowUrl === undefined || !hasPostgres)(
