@@ -201,7 +201,8 @@ describe("the file of CMG", () => {
 
 describe("the variables of CMG", () => {
   it("name its stores, with a schema and a bucket of ours", async () => {
-    const { settings, problems, warnings } = await desk.read([], COMPOSE_VARIABLES);
+    const buckets = { CMG_OBJECT_STORE_BUCKET_TASKS: "tasks", CMG_OBJECT_STORE_BUCKET_RESULTS: "results" };
+    const { settings, problems, warnings } = await desk.read([], { ...COMPOSE_VARIABLES, ...buckets });
     expect(problems).toEqual([]);
     expect(settings).toMatchObject({
       ...{ store: "postgres", "postgres.url": "postgres://admin:p%40ss%2Fword@db:5432/cmg_tasks" },
@@ -212,6 +213,9 @@ describe("the variables of CMG", () => {
     });
     const all = warnings.join("\n");
     expect(all).toContain("CMG_QUEUE_HOST, CMG_QUEUE_NAME, CMG_QUEUE_PASSWORD, CMG_QUEUE_PORT and");
+    expect(all).toMatch(
+      /CMG_OBJECT_STORE_BUCKET_RESULTS.*CMG_OBJECT_STORE_BUCKET_TASKS.*those buckets stay CMG's/,
+    );
     expect(all).toContain("CMG_GATEWAY_LOG_LEVEL (debug), CMG_COMMON_LOG_LEVEL (info) differ");
     expect(all).not.toMatch(/secret|p@ss/);
   });
