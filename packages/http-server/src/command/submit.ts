@@ -89,6 +89,13 @@ async function watch(client: GatewayClient, id: string, options: Options): Promi
 
 function endingOf(id: string, { status, error_message }: TaskView): string {
   if (status === "cancelled") return `Task ${id} was cancelled.`;
-  const why = error_message ? `: ${printable(error_message)}` : ".";
+  const why = error_message ? `: ${printable(withoutQuote(error_message))}` : ".";
   return `Task ${id} failed${why} modelgate result ${id} shows what the server answered, if it did.`;
+}
+
+/** What the server said may quote the note, and what is printed here is often kept in a log. */
+function withoutQuote(message: string): string {
+  const refused = /^The server refused the task with status \d+(?=:)/.exec(message)?.[0];
+  if (refused !== undefined) return `${refused}.`;
+  return message.startsWith("[") ? "Its run failed." : message;
 }
