@@ -23,8 +23,9 @@ export const RUN_ANSWER = "the document of its own finished run";
 export function digestOfResult(operation: ChaosOperation, taskId: string, bytes: Uint8Array): string {
   if (operation === "process" || operation === "redact") return digestOf(bytes);
   try {
-    const run = JSON.parse(Buffer.from(bytes).toString("utf8")) as Record<string, unknown>;
-    if (run["run_name"] === taskId && run["status"] === "FINISHED") return RUN_ANSWER;
+    const document = JSON.parse(Buffer.from(bytes).toString("utf8")) as { run?: Record<string, unknown> };
+    const { run } = document;
+    if (run?.["run_name"] === taskId && run["status"] === "FINISHED") return RUN_ANSWER;
   } catch {
     // Whatever it is, it is not the document of a run.
   }
