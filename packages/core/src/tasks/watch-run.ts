@@ -30,6 +30,8 @@ export async function watchRun(attempt: Attempt, host: AttemptHost, start: Watch
     if (mustStop(attempt, host)) return await letGo(attempt, host);
     const target = targetOf(attempt, host);
     watch.target = target ?? watch.target;
+    // A look is as old as its question: the answer, or this process, may have been held up for as long as one must last.
+    const nowMs = host.clock.monotonic();
     const report = await ask(attempt, host, watch);
     if (attempt.isLost) return;
     watch.learn(report, target, host.clock.monotonic());
@@ -42,7 +44,6 @@ export async function watchRun(attempt: Attempt, host: AttemptHost, start: Watch
       watch.isInstanceSure = true;
       if (!(await announce(attempt, host, watch))) return;
     }
-    const nowMs = host.clock.monotonic();
     const ending = await follow({ attempt, host, watch, target, report, nowMs });
     if (ending !== undefined) return await finish(attempt, host, ending);
     // A stop that came during an await has nothing left to wake.

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Checkpoint } from "../../src/checkpoint.ts";
+import { sleep } from "../../src/clock.ts";
 import type { CallOutcome, RunReport } from "../../src/contracts/server-protocol.ts";
 import { readAll } from "../../src/testing/checks/bytes.ts";
 import { documentOf, MINUTE, SECOND, TrainingWorld } from "./support/training-world.ts";
@@ -127,6 +129,26 @@ describe("an ending that may look otherwise in a moment", () => {
     expect((await world.after(5 * MINUTE, gateway, id)).state).toBe("running");
     world.telling = ended("failed", { isProvisional: true });
     expect((await world.after(MINUTE, gateway, id)).state).toBe("failed");
+  });
+});
+
+describe("a look whose answer was held up", () => {
+  it("is as old as its question", async () => {
+    const world = new TrainingWorld();
+    let doubted = 0;
+    const checkpoint: Checkpoint = async (name, promise) => {
+      const value = await promise;
+      if (name === "runner.find-run" && doubted === 2) await sleep(world.clock, 8 * SECOND);
+      return value;
+    };
+    const gateway = await world.start({ checkpoint });
+    const id = await world.train(gateway);
+    world.telling = () => {
+      doubted += 1;
+      return doubted <= 2 ? ended("failed", { isProvisional: true })() : { run: "active" };
+    };
+    expect((await world.after(MINUTE, gateway, id)).state).toBe("running");
+    expect(doubted).toBeGreaterThan(2);
   });
 });
 
