@@ -117,7 +117,9 @@ async function call(
             payload,
             timeoutMs: callTimeoutMs(spec),
             onSend: () => {
-              attempt.isSent = true;
+              // The process may have been paused since the lease was looked at; what has not left may still be kept.
+              if (attempt.leaseEndsMs <= host.clock.monotonic()) attempt.stop("lease");
+              else attempt.isSent = true;
             },
           },
           attempt.abort.options(),
