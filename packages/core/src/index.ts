@@ -58,6 +58,9 @@ export type {
   Queue,
   QueueCapabilities,
   QueueEntry,
+  QueueLane,
+  QueueStats,
+  QueueStatsOptions,
   TakeRequest,
 } from "./contracts/queue.ts";
 export type { JsonValue, RecordStore, StoredRecord } from "./contracts/record-store.ts";

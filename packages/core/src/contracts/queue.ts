@@ -31,6 +31,32 @@ export interface QueueCapabilities {
   /** `exact`: the lowest rank first. `bands`: priorities fall into a few bands, first come first served in each. */
   readonly order: "exact" | "bands";
   readonly shared: boolean;
+  /**
+   * Whether entries are found by their id. Where they are not, an id that is enqueued again gets one entry more, so
+   * that it may be delivered several times; `remove` and `audit` reject `UNSUPPORTED`; a delivery that nobody settles
+   * comes back when its client's connection ends, which may be before or after `visibilityMs`.
+   */
+  readonly keyed: boolean;
+}
+
+/** Where entries wait. */
+export interface QueueLane {
+  readonly lane: string;
+  readonly background: boolean;
+}
+
+export interface QueueStatsOptions extends OperationOptions {
+  /** Lanes whose entries are counted one by one. */
+  readonly lanes?: readonly QueueLane[] | undefined;
+}
+
+export interface QueueStats {
+  /** Entries that wait, the delayed among them. */
+  readonly waiting: number;
+  /** Deliveries that are not settled; of this client alone where entries are not found by their id. */
+  readonly delivered: number;
+  /** Of each lane that was asked for, in that order: how many entries wait and are not delayed. */
+  readonly ready?: readonly number[] | undefined;
 }
 
 /**
@@ -39,7 +65,7 @@ export interface QueueCapabilities {
  */
 export interface Queue extends Closable {
   readonly capabilities: QueueCapabilities;
-  /** Adds entries. An id that waits already keeps one entry, with the new rank, lane and delay. */
+  /** Adds entries. Where they are keyed, an id that waits already keeps one entry, with the new rank, lane and delay. */
   enqueue(batch: readonly QueueEntry[], options?: OperationOptions): Promise<void>;
   /** Hands out the first entries of the lanes; resolves at once, with none when there is none. */
   take(request: TakeRequest, options?: OperationOptions): Promise<readonly Delivery[]>;
@@ -47,7 +73,7 @@ export interface Queue extends Closable {
   settle(batch: readonly DeliverySettlement[], options?: OperationOptions): Promise<void>;
   /** Takes entries out, waiting or delivered; unknown ids are ignored. */
   remove(ids: readonly string[], options?: OperationOptions): Promise<void>;
-  stats(options?: OperationOptions): Promise<{ readonly waiting: number; readonly delivered: number }>;
+  stats(options?: QueueStatsOptions): Promise<QueueStats>;
   /** Changes when content may have been lost since the last look, so that everything is enqueued again at once. */
   incarnation(options?: OperationOptions): Promise<string>;
   /** Ids that wait or are delivered, in id order, for the reconciler's slow comparison. */

@@ -1,7 +1,15 @@
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { Page } from "../contracts/common.ts";
-import type { Delivery, DeliverySettlement, Queue, QueueEntry, TakeRequest } from "../contracts/queue.ts";
+import type {
+  Delivery,
+  DeliverySettlement,
+  Queue,
+  QueueEntry,
+  QueueLane,
+  QueueStats,
+  TakeRequest,
+} from "../contracts/queue.ts";
 import { GatewayError } from "../errors.ts";
 import { openness } from "../openness.ts";
 import { Heap } from "../scheduler/heap.ts";
@@ -30,7 +38,7 @@ export function memoryQueue(options: MemoryQueueOptions = {}): MemoryQueue {
   const shelf = new ItemShelf(options.clock ?? systemClock);
   const guard = openness("memory queue", () => shelf.loseAll());
   return {
-    capabilities: { order: "exact", shared: false },
+    capabilities: { order: "exact", shared: false, keyed: true },
     enqueue: guard.wrap(async (batch) => {
       for (const entry of batch) shelf.put(entry);
     }),
@@ -41,7 +49,7 @@ export function memoryQueue(options: MemoryQueueOptions = {}): MemoryQueue {
     remove: guard.wrap(async (ids) => {
       for (const id of ids) shelf.remove(id);
     }),
-    stats: guard.wrap(async () => shelf.stats()),
+    stats: guard.wrap(async ({ lanes } = {}) => shelf.stats(lanes)),
     incarnation: guard.wrap(async () => shelf.incarnation),
     audit: guard.wrap(async (cursor, limit) => shelf.audit(cursor, limit)),
     loseAll: () => shelf.loseAll(),
@@ -128,12 +136,17 @@ class ItemShelf {
     this.#index.remove(id);
   }
 
-  stats(): { waiting: number; delivered: number } {
+  stats(lanes: readonly QueueLane[] | undefined): QueueStats {
     const nowMs = this.#clock.monotonic();
     let delivered = 0;
     for (const id of this.#delivered.values())
       if ((this.#items.get(id)?.visibleAtMs ?? 0) > nowMs) delivered += 1;
-    return { waiting: this.#items.size - delivered, delivered };
+    const counts = { waiting: this.#items.size - delivered, delivered };
+    if (lanes === undefined) return counts;
+    const items = [...this.#items.values()];
+    const isReady = (item: Item, { lane, background }: QueueLane): boolean =>
+      item.lane === lane && item.background === background && item.visibleAtMs <= nowMs;
+    return { ...counts, ready: lanes.map((lane) => items.filter((item) => isReady(item, lane)).length) };
   }
 
   audit(cursor: string | undefined, limit: number): Page<string> {

@@ -276,7 +276,7 @@ describe("a queue that fails", () => {
 
 describe("capabilities, options and close", () => {
   it("says what both parts can", () => {
-    const queue: Queue = { ...memoryQueue(), capabilities: { order: "bands", shared: true } };
+    const queue: Queue = { ...memoryQueue(), capabilities: { order: "bands", shared: true, keyed: true } };
     const store: TaskStore = { ...memoryTaskStore(), capabilities: { durable: true, shared: true } };
     expect(composeLedger(store, queue).capabilities).toEqual({
       order: "bands",

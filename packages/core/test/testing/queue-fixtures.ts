@@ -41,7 +41,7 @@ export function sharedFixture(
 function clientOf(backend: Queue, order: Queue["capabilities"]["order"]): Queue {
   const guard = openness("client");
   return {
-    capabilities: { shared: true, order },
+    capabilities: { shared: true, order, keyed: true },
     enqueue: guard.wrap((batch, options) => backend.enqueue(batch, options)),
     take: guard.wrap((request, options) => backend.take(request, options)),
     settle: guard.wrap((batch, options) => backend.settle(batch, options)),
