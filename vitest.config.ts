@@ -21,8 +21,10 @@ function projectsIn(folder: string): TestProjectInlineConfiguration[] {
         include: ["test/**/*.test.ts"],
         // Whoever opens the SQLite store from source needs its worker; core never does.
         globalSetup: name === "core" ? [] : [workerBuild],
-        testTimeout: 20_000,
-        hookTimeout: 20_000,
+        // Far above what anything takes: a machine that does other work must turn nothing red. The first push of an image
+        // compresses all of Node.
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
       },
     }));
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
 import type { RunQuery, RunReport } from "../contracts/server-protocol.ts";
 import type { TrackedRun } from "../contracts/tracking.ts";
-import { markOf, mergeInstances } from "../instance-marks.ts";
+import { mergeInstances } from "../instance-marks.ts";
 import { askServerMetrics, askServerRuns } from "./cms-server-runs.ts";
 import type { ControlClient } from "./control-client.ts";
 import type { HttpTransport } from "./http-transport.ts";
@@ -114,8 +114,8 @@ async function lookAt(
     askTracker(context.tracked, taskId, query.runId),
   ]);
   options.signal?.throwIfAborted();
-  const needsMark = query.wantsInstance === true && markOf(told.instance, "header") === undefined;
-  const mark = needsMark ? await askProcessMark(query.server, context) : undefined;
+  // A header tells processes apart; only a mark of time tells whether one began after the run.
+  const mark = query.wantsInstance === true ? await askProcessMark(query.server, context) : undefined;
   const instance = mergeInstances(told.instance, mark);
   const served = told.runs === "unclear" ? "unclear" : (pickRun(told.runs, query.runId) ?? "none");
   if (tracked === "off") return { own: served, isTracked: false, instance };

@@ -16,6 +16,9 @@ export interface OwnProcessOptions {
   readonly ready: RegExp;
 }
 
+/** A program that does not listen by then is killed, and fails the test with what it said. */
+const START_LIMIT_MS = 60_000;
+
 /** A process that is killed and started again, always with the same program and at the same address. */
 export class OwnProcess {
   /** Those that `kill` ended. */
@@ -57,12 +60,15 @@ export class OwnProcess {
       });
       child.once("close", () => resolve(false));
     });
+    const timer = setTimeout(() => child.kill("SIGKILL"), START_LIMIT_MS);
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk: Buffer) => {
         this.#output = (this.#output + chunk.toString()).slice(-1_000_000);
       });
     }
-    if (!(await isReady)) throw new Error(`${file} ended before it listened:\n${this.#output.slice(-2_000)}`);
+    const hasListened = await isReady;
+    clearTimeout(timer);
+    if (!hasListened) throw new Error(`${file} ended before it listened:\n${this.#output.slice(-2_000)}`);
     this.#child = child;
   }
 

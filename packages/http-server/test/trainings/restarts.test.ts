@@ -27,7 +27,9 @@ describe.skipIf(mlflowUrl === undefined || !hasPostgres)(
       await Promise.all([command?.remove(), program?.remove(), store?.close()]);
     });
 
-    it("run once, end, and what is said of them is so", { timeout: 1_200_000 }, async () => {
+    it("run once, end, and what is said of them is so", {
+      timeout: LONG === undefined ? 400_000 : 1_200_000,
+    }, async () => {
       const { trainings, violations, planted, table } = await TrainingsRun.play({
         ...{ command: command.file, server: program.file, mlflowUrl: mlflowUrl ?? "", store: store.settings },
         ...{ trainings: TRAININGS, seed: SEED },

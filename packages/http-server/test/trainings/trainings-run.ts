@@ -99,7 +99,7 @@ export class TrainingsRun {
     if (round.hasStranger) await this.#beginStranger(mine);
     if (round.cancels) await this.#cancel(mine);
     if (round.kills !== undefined) await this.#kill(round.kills, mine);
-    await this.#until(() => mine.every((training) => this.#isSettled(training)), ROUND_LIMIT_MS);
+    await this.#settle(round, mine);
     this.#options.log?.(`${round.name}: ${Math.round(performance.now() - begunMs)} ms`);
   }
 
@@ -152,6 +152,8 @@ export class TrainingsRun {
   async #kill(what: "server" | "gateways", mine: readonly Training[]): Promise<void> {
     await this.#until(() => this.#atWork(mine).length > 0, 20_000);
     if (what === "server") {
+      // A process that is replaced within 2 seconds of a beginning that no gateway has seen leaves nothing to tell by.
+      await this.#untilSeen(mine);
       const { pid } = this.#atWork(mine)[0] ?? { pid: 0 };
       const server = this.#servers.find((each) => each.pid === pid);
       await server?.kill();
@@ -163,6 +165,15 @@ export class TrainingsRun {
       await sleep(this.#random() * 200);
     }
     await Promise.all(this.#gateways.map((gateway) => gateway.start()));
+  }
+
+  /** Waits until the gateways know what the servers began, unless it is over before. */
+  async #untilSeen(mine: readonly Training[]): Promise<void> {
+    for (const until = performance.now() + 20_000; performance.now() < until; await sleep(20)) {
+      if (this.#atWork(mine).length === 0) return;
+      const seen = await Promise.all(mine.map(({ id }) => this.#ask((url) => readTask(url, id))));
+      if (seen.some(({ status }) => status === "running")) return;
+    }
   }
 
   /** What of these has begun, and nobody has ended or killed. */
@@ -189,8 +200,30 @@ export class TrainingsRun {
     return new Set(this.#servers.flatMap(({ killed }) => [...killed]));
   }
 
-  async #until(isSo: () => boolean, limitMs: number): Promise<void> {
-    for (const until = performance.now() + limitMs; !isSo() && performance.now() < until; ) await sleep(40);
+  /** Whoever waits in vain wants to know what for. */
+  async #settle({ name }: Round, mine: readonly Training[]): Promise<void> {
+    const unsettled = () => mine.filter((training) => !this.#isSettled(training));
+    if (await this.#until(() => unsettled().length === 0, ROUND_LIMIT_MS)) return;
+    const ids = unsettled().map(({ id }) => id);
+    const seen = await Promise.all(
+      ids.map((id) => this.#ask((url) => readTask(url, id)).catch((error: unknown) => String(error))),
+    );
+    const said = [...this.#gateways, ...this.#servers].map(({ output }) => output.slice(-6_000));
+    const journal = JSON.stringify(readJournal(this.#journal).slice(-10), null, 1);
+    throw new Error(
+      [
+        `round ${name}: after ${ROUND_LIMIT_MS} ms these did not settle`,
+        JSON.stringify(seen, null, 1),
+        journal,
+        ...said,
+      ].join("\n\n"),
+    );
+  }
+
+  async #until(isSo: () => boolean, limitMs: number): Promise<boolean> {
+    for (const until = performance.now() + limitMs; !isSo(); await sleep(40))
+      if (performance.now() > until) return false;
+    return true;
   }
 
   /** Waits until every task has ended, and reads what became of it. */
