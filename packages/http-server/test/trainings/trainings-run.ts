@@ -50,8 +50,6 @@ export class TrainingsRun {
   readonly #trainings: Training[] = [];
   readonly #strangers = new Set<string>();
   #servers: readonly ModelServer[] = [];
-  /** Whose turn it is among them. */
-  #turn = 0;
   #gateways: readonly GatewayProcess[] = [];
 
   private constructor(options: TrainingsRunOptions, folder: string) {
@@ -107,8 +105,8 @@ export class TrainingsRun {
 
   /** One of the gateways takes it; the other, when the first was killed, knows by the key that it is the same. */
   async #submit(round: Round, at: number): Promise<Training> {
-    // Over all rounds, so that one that is waited for long holds up a third of those to come.
-    const { model } = this.#servers[this.#turn++ % SERVERS] as ModelServer;
+    // They share a host, so that what one round left undecided would be mixed up with the next round's on another server.
+    const { model } = this.#servers[at % SERVERS] as ModelServer;
     const kind = round.kind ?? KINDS[Math.floor(this.#random() * KINDS.length)] ?? "evaluate";
     const key = `${round.name}-${at}`.replaceAll(/[^\w-]/g, "");
     const id = await this.#ask((url) => submitTraining(url, { model, kind, key }));
