@@ -1,8 +1,8 @@
 import ky from "ky";
+import PQueue from "p-queue";
 import { isRecord, type JsonRecord, textOf } from "./json-fields.ts";
 import type { MlflowSettings } from "./options.ts";
 import { readText } from "./read-text.ts";
-import { Turns } from "./turns.ts";
 import { isTimeout, unavailable } from "./unavailable.ts";
 
 /** A request, of one of MLflow's three APIs. */
@@ -36,7 +36,7 @@ const UNTRUSTED =
 /** Requests to one MLflow server. All of them only read, so that one may be sent twice. */
 export class RestClient {
   readonly #settings: MlflowSettings;
-  readonly #turns = new Turns(AT_ONCE);
+  readonly #line = new PQueue({ concurrency: AT_ONCE });
   #pausedUntil = 0;
   #pausedBy: unknown;
 
@@ -54,19 +54,18 @@ export class RestClient {
   }
 
   /** The same of a file. */
-  async text(request: RestRequest): Promise<string | undefined> {
-    const giveBack = await this.#turns.take(request.signal);
-    try {
-      if (performance.now() < this.#pausedUntil) throw this.#pausedBy;
-      const answer = await this.#exchange(request);
-      this.#pausedUntil = 0;
-      if (answer.status === 200) return answer.text;
-      const code = refusalOf(answer);
-      if (code === "RESOURCE_DOES_NOT_EXIST" || request.absent?.includes(code)) return undefined;
-      throw this.#toError(answer, code);
-    } finally {
-      giveBack();
-    }
+  text(request: RestRequest): Promise<string | undefined> {
+    return this.#line.add(() => this.#text(request), { signal: request.signal });
+  }
+
+  async #text(request: RestRequest): Promise<string | undefined> {
+    if (performance.now() < this.#pausedUntil) throw this.#pausedBy;
+    const answer = await this.#exchange(request);
+    this.#pausedUntil = 0;
+    if (answer.status === 200) return answer.text;
+    const code = refusalOf(answer);
+    if (code === "RESOURCE_DOES_NOT_EXIST" || request.absent?.includes(code)) return undefined;
+    throw this.#toError(answer, code);
   }
 
   #toError({ status }: Answer, code: string): Error {

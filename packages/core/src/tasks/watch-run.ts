@@ -1,3 +1,4 @@
+import PQueue from "p-queue";
 import type { Settlement } from "../contracts/ledger.ts";
 import type { RunQuery, RunReport } from "../contracts/server-protocol.ts";
 import type { ResultRef } from "../contracts/task.ts";
@@ -5,7 +6,6 @@ import { type Attempt, type AttemptHost, resultKey, type Target, targetOf } from
 import { discardBody, storeBody } from "./body.ts";
 import { decideRun, endingOf, type RunSituation } from "./decide-run.ts";
 import { finish } from "./finish-attempt.ts";
-import { LookGate } from "./look-gate.ts";
 import { withinTime } from "./time-limit.ts";
 import { Watch, type WatchStart } from "./watch-state.ts";
 
@@ -14,7 +14,7 @@ const ASK_TIMEOUT_MS = 30_000;
 /** Looks of one runner that are under way at a time. */
 const MOST_LOOKS = 32;
 
-const gates = new WeakMap<AttemptHost, LookGate>();
+const lines = new WeakMap<AttemptHost, PQueue>();
 
 /**
  * Follows work that the server does on its own, or finds out whether it does, and ends the task by what it learns.
@@ -87,10 +87,10 @@ async function ask(attempt: Attempt, host: AttemptHost, watch: Watch): Promise<R
   const query = { ...queryOf(attempt, target, watch), wantsInstance };
   const look = (): Promise<RunReport> =>
     withinTime(host.clock, ASK_TIMEOUT_MS, (signal) => target.protocol.findRun(query, { signal }));
-  const gate = gates.get(host) ?? new LookGate(MOST_LOOKS);
-  gates.set(host, gate);
+  const line = lines.get(host) ?? new PQueue({ concurrency: MOST_LOOKS });
+  lines.set(host, line);
   try {
-    return await host.checkpoint("runner.find-run", gate.pass(look));
+    return await host.checkpoint("runner.find-run", line.add(look));
   } catch {
     return { run: "unclear" };
   }

@@ -1,3 +1,5 @@
+import PQueue from "p-queue";
+
 /** What came of asking for something, and for how long that is good enough; 0 when it is not to be kept. */
 export interface Reading<T> {
   readonly value: T | undefined;
@@ -34,11 +36,11 @@ interface Kept<T> {
 export class TimedReader<T> {
   readonly #options: TimedReaderOptions<T>;
   readonly #kept = new Map<string, Kept<T>>();
-  readonly #waiting = new Set<() => void>();
-  #asked = 0;
+  readonly #line: PQueue;
 
   constructor(options: TimedReaderOptions<T>) {
     this.#options = options;
+    this.#line = new PQueue({ concurrency: options.maxAsked });
   }
 
   /** What comes in time, else `undefined`. Never rejects. */
@@ -65,36 +67,18 @@ export class TimedReader<T> {
   }
 
   async #reading(key: string): Promise<Reading<T>> {
-    const { ask, timeoutMs, maxAsked, keepFailuresMs } = this.#options;
+    const { ask, timeoutMs, keepFailuresMs } = this.#options;
     const signal = AbortSignal.timeout(timeoutMs);
     const tooLateAtMs = performance.now() + timeoutMs * (1 - LEAST_SHARE);
-    if (this.#asked < maxAsked) this.#asked += 1;
-    // Nobody was asked, so that nothing is known that could be kept.
-    else if (!(await this.#turn(signal))) return NOT_ASKED;
-    try {
-      return performance.now() < tooLateAtMs ? await ask(key, signal) : NOT_ASKED;
-    } catch {
-      return { value: undefined, keepMs: keepFailuresMs };
-    } finally {
-      const [next] = this.#waiting;
-      if (next === undefined) this.#asked -= 1;
-      else next();
-    }
-  }
-
-  /** Resolves whether it came in time. */
-  #turn(signal: AbortSignal): Promise<boolean> {
-    return new Promise((resolve) => {
-      const settle = (isTurn: boolean): void => {
-        this.#waiting.delete(take);
-        signal.removeEventListener("abort", giveUp);
-        resolve(isTurn);
-      };
-      const take = (): void => settle(true);
-      const giveUp = (): void => settle(false);
-      this.#waiting.add(take);
-      signal.addEventListener("abort", giveUp, { once: true });
-    });
+    let isAsked = false;
+    const asking = async (): Promise<Reading<T>> => {
+      if (performance.now() >= tooLateAtMs) return NOT_ASKED;
+      isAsked = true;
+      return await ask(key, signal);
+    };
+    // Where nobody was asked, nothing is known that could be kept.
+    const failed = () => (isAsked ? { value: undefined, keepMs: keepFailuresMs } : NOT_ASKED);
+    return await this.#line.add(asking, { signal }).catch(failed);
   }
 }
 
