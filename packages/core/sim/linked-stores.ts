@@ -50,7 +50,7 @@ export function linkQueue(queue: Queue, network: Network, process: SimProcess): 
     take: (request, o = {}) => call("queue.take", () => queue.take(request), o.signal),
     settle: (batch, o = {}) => call("queue.settle", () => queue.settle(batch), o.signal),
     remove: (ids, o = {}) => call("queue.remove", () => queue.remove(ids), o.signal),
-    stats: (o = {}) => call("queue.stats", () => queue.stats(), o.signal),
+    stats: (o = {}) => call("queue.stats", () => queue.stats({ lanes: o.lanes }), o.signal),
     incarnation: (o = {}) => call("queue.incarnation", () => queue.incarnation(), o.signal),
     audit: (cursor, limit, o = {}) => call("queue.audit", () => queue.audit(cursor, limit), o.signal),
     close: async () => {},

@@ -14,6 +14,7 @@ type Fate = keyof LinkPlan | "none";
 export interface Weather {
   isCalm: boolean;
   isStoreAway: boolean;
+  isQueueAway: boolean;
 }
 
 export interface NetworkOptions {
@@ -41,6 +42,7 @@ export class Network {
   call<T>(process: SimProcess, name: string, apply: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (!process.isAlive) return new Promise(() => {});
     const { time, random, weather, recorder } = this.#options;
+    const isAway = (): boolean => weather.isStoreAway || (weather.isQueueAway && name.startsWith("queue."));
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) {
         reject(signal.reason);
@@ -66,7 +68,7 @@ export class Network {
       const arrive = (delayMs: number, replyMs: number | undefined): void => {
         time.after(delayMs, () => {
           if (!process.isHeard) return;
-          if (weather.isStoreAway) {
+          if (isAway()) {
             if (replyMs !== undefined) fail(replyMs);
             return;
           }
@@ -80,7 +82,7 @@ export class Network {
       const thereMs = random.delay(1);
       const backMs = random.delay(1);
       if (fate !== "none") recorder.fault(`link.${fate}`, process.name);
-      else if (weather.isStoreAway) recorder.fault("store.away", process.name);
+      else if (isAway()) recorder.fault("store.away", process.name);
       switch (fate) {
         case "none":
           return arrive(thereMs, backMs);

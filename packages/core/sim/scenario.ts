@@ -2,6 +2,12 @@ import { Random } from "./random.ts";
 
 export type LedgerKind = "native" | "composed";
 
+/**
+ * - `keyed`: finds entries by id, in exact order, and shows when it lost them, as one in Redis does.
+ * - `banded`: in bands, knows no ids and may be purged without a trace, as one in RabbitMQ does.
+ */
+export type QueueKind = "keyed" | "banded";
+
 export interface ServerPlan {
   readonly id: string;
   readonly models: readonly string[];
@@ -77,7 +83,12 @@ export interface Scenario {
   readonly link: LinkPlan;
   readonly outages: readonly { readonly atMs: number; readonly forMs: number }[];
   readonly storeSteps: readonly { readonly atMs: number; readonly byMs: number }[];
-  readonly queueLosses: readonly number[];
+  readonly queue: QueueKind;
+  readonly queueLosses: readonly { readonly atMs: number; readonly isSeen: boolean }[];
+  /** When the queue alone is away. */
+  readonly queueOutages: readonly { readonly atMs: number; readonly forMs: number }[];
+  /** When all processes lose their connections to the queue. */
+  readonly queueReconnects: readonly number[];
   readonly tasks: number;
   readonly calmTasks: number;
 }
@@ -147,6 +158,7 @@ function planLife(
 /** Decides everything about the world of one seed. The ledger is not part of it, so that both meet the same world. */
 export function planScenario(seed: number, ledger: LedgerKind, checkpoints: readonly string[]): Scenario {
   const random = new Random(seed, "scenario");
+  const ofQueue = new Random(seed, "queue");
   const chaosMs = random.pick([12_000, 20_000, 30_000]);
   const leaseMs = random.pick([2_000, 4_000, 10_000]);
   const models = times(random.integer(2, 4), (at) => `m${at}`);
@@ -199,7 +211,14 @@ export function planScenario(seed: number, ledger: LedgerKind, checkpoints: read
     storeSteps: random.chance(0.12)
       ? [{ atMs: random.between(1_000, chaosMs), byMs: random.pick([-4_000, 1_500, 8_000]) }]
       : [],
-    queueLosses: times(random.pick([0, 1, 1, 2]), () => random.between(500, chaosMs)),
+    queue: ofQueue.chance(0.5) ? "keyed" : "banded",
+    queueLosses: times(random.pick([0, 1, 1, 2]), () => {
+      return { atMs: random.between(500, chaosMs), isSeen: ofQueue.chance(0.3) };
+    }),
+    queueOutages: ofQueue.chance(0.3)
+      ? [{ atMs: ofQueue.between(1_000, chaosMs), forMs: ofQueue.pick([500, 3_000, 8_000]) }]
+      : [],
+    queueReconnects: times(ofQueue.pick([0, 1, 2]), () => ofQueue.between(500, chaosMs)),
     tasks: random.integer(12, 30),
     calmTasks: random.integer(2, 6),
   };

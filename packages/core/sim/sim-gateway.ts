@@ -20,7 +20,11 @@ import type { Wrap } from "./wrap.ts";
 /** The stores that all processes of a world share, as the observed border shows them to a process. */
 export type SharedStores =
   | { readonly kind: "native"; readonly ledger: (by: string) => Ledger }
-  | { readonly kind: "composed"; readonly store: (by: string) => TaskStore; readonly queue: Queue };
+  | {
+      readonly kind: "composed";
+      readonly store: (by: string) => TaskStore;
+      readonly queue: (process: SimProcess) => Queue;
+    };
 
 export interface GatewayContext {
   readonly scenario: Scenario;
@@ -146,11 +150,13 @@ export class SimGateway {
     const { stores, network, scenario } = this.#context;
     const { process } = this;
     if (stores.kind === "native") return linkLedger(stores.ledger(process.name), network, process);
+    const random = new Random(scenario.seed, `${process.name}.queue`);
     return composeLedger(
       linkTaskStore(stores.store(process.name), network, process),
-      linkQueue(stores.queue, network, process),
+      linkQueue(stores.queue(process), network, process),
       {
         clock: process.clock,
+        random: () => random.next(),
         checkpoint: this.#checkpoint,
         visibilityMs: scenario.leaseMs,
         auditPauseMs: 5_000,

@@ -2,7 +2,6 @@ import { CHECKPOINTS } from "../src/checkpoint.ts";
 import type { Clock } from "../src/contracts/clock.ts";
 import type { TaskRecord } from "../src/contracts/task.ts";
 import { memoryLedger } from "../src/memory/ledger.ts";
-import { memoryQueue } from "../src/memory/queue.ts";
 import { memoryTaskStore } from "../src/memory/task-store.ts";
 import {
   checkHistory,
@@ -22,6 +21,7 @@ import { SharedDiscovery } from "./sim-discovery.ts";
 import { type GatewayContext, type SharedStores, SimGateway } from "./sim-gateway.ts";
 import { SharedObjects } from "./sim-object-store.ts";
 import { EPOCH_MS } from "./sim-process.ts";
+import { type SharedQueue, sharedQueue } from "./sim-queue.ts";
 import { SimServer } from "./sim-server.ts";
 import { VirtualTime } from "./virtual-time.ts";
 import { noWrap, type Wrap } from "./wrap.ts";
@@ -49,7 +49,7 @@ class World {
   readonly #scenario: Scenario;
   readonly #time = new VirtualTime();
   readonly #recorder = new Recorder(this.#time);
-  readonly #weather: Weather = { isCalm: false, isStoreAway: false };
+  readonly #weather: Weather = { isCalm: false, isStoreAway: false, isQueueAway: false };
   readonly #servers = new Map<string, SimServer>();
   readonly #gateways = new Map<string, SimGateway>();
   readonly #incarnations = new Map<string, number>();
@@ -58,7 +58,7 @@ class World {
   readonly #unwritable = new Set<string>();
   readonly #readRows: () => Promise<readonly TaskRecord[]>;
   readonly #readHolds: () => Promise<readonly { readonly server: string; readonly id: string }[]>;
-  readonly #loseQueue: () => void;
+  readonly #queue: SharedQueue | undefined;
   #storeOffsetMs = 0;
   #calls = 0;
   #executions = 0;
@@ -79,10 +79,10 @@ class World {
       });
       this.#servers.set(plan.id, server);
     }
-    const { stores, readRows, readHolds, loseQueue } = this.#makeStores(wrap);
+    const { stores, readRows, readHolds, queue } = this.#makeStores(wrap);
     this.#readRows = readRows;
     this.#readHolds = readHolds;
-    this.#loseQueue = loseQueue;
+    this.#queue = queue;
     const protocol = {
       ...{ time, recorder, weather, servers: this.#servers, random: new Random(seed, "protocol") },
       nextCall: () => ++this.#calls,
@@ -155,7 +155,7 @@ class World {
     readonly stores: SharedStores;
     readonly readRows: () => Promise<readonly TaskRecord[]>;
     readonly readHolds: () => Promise<readonly { readonly server: string; readonly id: string }[]>;
-    readonly loseQueue: () => void;
+    readonly queue?: SharedQueue | undefined;
   } {
     const { seed, ledger: kind, servers } = this.#scenario;
     const time = this.#time;
@@ -184,20 +184,16 @@ class World {
         stores: { kind, ledger: observeLedger(ledger, watch) },
         readRows: async () => present(await ledger.get(ids())),
         readHolds: async () => (await ledger.exchange({ ...auditor, ...nothing, want })).orphanHolds,
-        loseQueue: () => {},
       };
     }
     const store = wrap.sharedStore(memoryTaskStore({ clock, random: () => random.next() }));
-    const queue = memoryQueue({ clock });
+    const queue = sharedQueue(this.#scenario.queue, clock, wrap);
     return {
-      stores: { kind, store: observeTaskStore(store, watch), queue: wrap.sharedQueue(queue) },
+      stores: { kind, store: observeTaskStore(store, watch), queue: (process) => queue.for(process) },
       readRows: async () => present(await store.get(ids())),
       readHolds: async () =>
         (await store.apply({ ...auditor, ...nothing, servers: servers.map(({ id }) => id) })).orphanHolds,
-      loseQueue: () => {
-        this.#recorder.fault("queue.lost");
-        queue.loseAll();
-      },
+      queue,
     };
   }
 
@@ -256,8 +252,9 @@ class World {
   #isOver = false;
 
   #planTrouble(): void {
-    const { outages, storeSteps, queueLosses, ledger } = this.#scenario;
+    const { outages, storeSteps } = this.#scenario;
     const time = this.#time;
+    this.#planQueueTrouble();
     for (const { atMs, forMs } of outages) {
       time.after(atMs, () => {
         if (this.#weather.isCalm) return;
@@ -275,7 +272,6 @@ class World {
         this.#storeOffsetMs += byMs;
       });
     }
-    if (ledger === "composed") for (const atMs of queueLosses) time.after(atMs, this.#loseQueue);
     for (const server of this.#servers.values()) {
       for (const { atMs, forMs } of server.plan.deaths) {
         time.after(atMs, () => {
@@ -285,6 +281,31 @@ class World {
           time.after(forMs, () => server.boot());
         });
       }
+    }
+  }
+
+  #planQueueTrouble(): void {
+    const { queueLosses, queueOutages, queueReconnects } = this.#scenario;
+    const time = this.#time;
+    const queue = this.#queue;
+    if (queue === undefined) return;
+    for (const { atMs, isSeen } of queueLosses) {
+      time.after(atMs, () => this.#recorder.fault(queue.lose(isSeen)));
+    }
+    for (const { atMs, forMs } of queueOutages) {
+      time.after(atMs, () => {
+        if (this.#weather.isCalm) return;
+        this.#recorder.fault("queue.outage");
+        this.#weather.isQueueAway = true;
+        time.after(forMs, () => {
+          this.#weather.isQueueAway = false;
+        });
+      });
+    }
+    for (const atMs of queueReconnects) {
+      time.after(atMs, () => {
+        if (queue.reconnect()) this.#recorder.fault("queue.reconnect");
+      });
     }
   }
 
@@ -306,6 +327,7 @@ class World {
   #calmDown(): void {
     this.#weather.isCalm = true;
     this.#weather.isStoreAway = false;
+    this.#weather.isQueueAway = false;
     for (const server of this.#servers.values()) {
       if (server.plan.isDeadInCalm) {
         // Discovery goes on to believe in it; its lane is stuck, and must not hold up the others.

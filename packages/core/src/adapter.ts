@@ -32,6 +32,7 @@ export {
   type KnownRunner,
   type LoggedGrant,
   type RunnerCall,
+  staleRunner,
 } from "./tasks/begin-sequence.ts";
 export { type StoredBody, storeBody } from "./tasks/body.ts";
 export { beforeBrought, broughtHold, broughtRefusalOf } from "./tasks/check-brought.ts";

@@ -91,6 +91,8 @@ export type {
   Claim,
   ClaimOutcome,
   ClaimRequest,
+  DueLane,
+  DueListRequest,
   TaskStore,
 } from "./contracts/task-store.ts";
 export type {

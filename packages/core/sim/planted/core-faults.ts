@@ -225,6 +225,19 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
+    name: "purge-unseen",
+    says: "A queue that loses entries without a trace is not compared with the store.",
+    ledgers: ["composed"],
+    breaks: ["no-ending", "lane-blocked", "leaked"],
+    patches: [
+      {
+        file: "composed-ledger/reconcile-queue.ts",
+        find: "const { lost, stuck } = await watch.look(wait);",
+        replace: "const { lost, stuck } = { lost: [], stuck: [] };",
+      },
+    ],
+  },
+  {
     name: "queue-never-refilled",
     says: "What the queue loses is never enqueued again.",
     ledgers: ["composed"],

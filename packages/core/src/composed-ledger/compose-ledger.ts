@@ -19,25 +19,33 @@ export interface ComposeLedgerOptions {
   readonly clock?: Clock | undefined;
   /** For simulations. */
   readonly checkpoint?: Checkpoint | undefined;
+  /** In [0, 1). Default `Math.random`. */
+  readonly random?: (() => number) | undefined;
   /** How long a delivery that a crash left behind stays out of sight. Default 10,000. */
   readonly visibilityMs?: number | undefined;
   /** How long the ledger waits for one answer of the queue before it goes on without. Default 2,000. */
   readonly queueTimeoutMs?: number | undefined;
-  /** Tasks that one sweep compares or enqueues again at most; 1 to 1000. Default 1,000. */
+  /** Tasks of one page that a sweep compares or enqueues again, and it does ten at most; 1 to 1000. Default 1,000. */
   readonly pageSize?: number | undefined;
-  /** Pause between two slow comparisons of store and queue. Default 10,000. */
+  /**
+   * Pause between two slow comparisons of store and queue; where the queue's entries are not keyed, between two fills
+   * of the same lane. Default 10,000.
+   */
   readonly auditPauseMs?: number | undefined;
   /** The queue failed; the ledger goes on and heals it. `operation` is the name of a checkpoint. */
   readonly onQueueFailure?: ((operation: string, error: unknown) => void) | undefined;
 }
+
+/** How long a queue that hung is left alone by all but the reconciliation. */
+const AWAY_MS = 1_000;
 
 /**
  * A ledger of a store, which holds the truth, and a queue, which holds an order and may lose everything.
  *
  * Every change is made in the store first and told to the queue after. What a crash between the two leaves behind is
  * either an entry too many, which turns out to be gone when it is claimed, or one too few, which comes back with its
- * visibility timeout or by the reconciliation that `sweep` drives, one page for each call. While the queue is away
- * nothing new is granted, and everything else goes on.
+ * visibility timeout or by the reconciliation that `sweep` drives, a few pages for each call. While the queue is away
+ * an exchange takes what is due from the store instead: one page of the lanes that it wants.
  *
  * `close` closes neither: both were handed in.
  */
@@ -45,9 +53,14 @@ export function composeLedger(store: TaskStore, queue: Queue, options: ComposeLe
   const { clock = systemClock, checkpoint = noCheckpoint, onQueueFailure = () => {} } = options;
   const visibilityMs = positive("visibilityMs", options.visibilityMs ?? 10_000);
   const queueTimeoutMs = positive("queueTimeoutMs", options.queueTimeoutMs ?? 2000);
-  const bounded = boundedQueue(queue, clock, queueTimeoutMs);
-  const { pageSize, auditPauseMs } = options;
-  const reconciliation = reconcileQueue(store, bounded, { clock, checkpoint, pageSize, auditPauseMs });
+  let awayUntilMs = Number.NEGATIVE_INFINITY;
+  const bounded = boundedQueue(queue, clock, queueTimeoutMs, () => {
+    awayUntilMs = clock.monotonic() + AWAY_MS;
+  });
+  const { pageSize, auditPauseMs, random } = options;
+  const reconciliation = reconcileQueue(store, bounded, {
+    ...{ clock, checkpoint, random, pageSize, auditPauseMs },
+  });
   const host: QueueHost & GrantHost = {
     store,
     queue: bounded,
@@ -55,7 +68,8 @@ export function composeLedger(store: TaskStore, queue: Queue, options: ComposeLe
     clock,
     visibilityMs,
     onFailure: onQueueFailure,
-    onLost: reconciliation.refill,
+    onLost: reconciliation.lost,
+    isAway: () => clock.monotonic() < awayUntilMs,
   };
   const guard = openness("composed ledger");
   const entriesOf = (tasks: readonly TaskRecord[]): QueueEntry[] => {

@@ -11,10 +11,11 @@ import {
   type ServerRoom,
 } from "../scheduler/plan-grants.ts";
 import { compareRank } from "../scheduler/rank.ts";
+import { listDue } from "./list-due.ts";
 import type { QueueCall } from "./queue-call.ts";
 
 export interface GrantHost {
-  readonly store: Pick<TaskStore, "claim">;
+  readonly store: Pick<TaskStore, "claim" | "list">;
   readonly checkpoint: Checkpoint;
   readonly clock: Clock;
   readonly visibilityMs: number;
@@ -31,6 +32,8 @@ const MAX_ROUNDS = 32;
 const LEASE_SHARE = 0.1;
 /** Other servers that one claim names, in case the chosen one turns out to be full. */
 const MAX_ALTERNATIVES = 3;
+/** Tasks of one lane that are looked at while the queue is away. */
+const MAX_DUE = 1000;
 
 /** A wanted server as this exchange sees it. */
 interface Room {
@@ -71,9 +74,10 @@ export async function grantWaiting(
   for (let round = 0; round < MAX_ROUNDS && clock.monotonic() <= endsAtMs; round += 1) {
     const ask = { ...whatFits(rooms), visibilityMs };
     if (ask.max === 0) break;
-    const deliveries = await queue.ask("ledger.take", (asked, options) => asked.take(ask, options));
+    const taken = await queue.ask("ledger.take", (asked, options) => asked.take(ask, options));
     signal?.throwIfAborted();
-    if (deliveries === undefined || deliveries.length === 0) break;
+    const deliveries = taken ?? (await dueInStore(host, ask, signal));
+    if (deliveries.length === 0) break;
     const { planned, rest } = plan(rooms, deliveries);
     const claims = planned.map(({ claim }) => claim);
     let outcomes: readonly ClaimOutcome[] = [];
@@ -94,10 +98,23 @@ export async function grantWaiting(
       account(rooms, delivery.background, claim, outcome);
     });
     await settle(queue, settlements);
+    // Without the queue, whose entries of these tasks will turn out to be gone, one page is enough.
+    if (taken === undefined) break;
     if (outcomes.length === deliveries.length && outcomes.every(({ outcome }) => outcome === "granted"))
       break;
   }
   return { grants, nextDueInMs };
+}
+
+/** What the queue would hand out if it answered. Nobody is kept from it until it is claimed, which decides. */
+async function dueInStore(
+  { store, checkpoint }: GrantHost,
+  { lanes, max }: Pick<TakeRequest, "lanes" | "max">,
+  signal: AbortSignal | undefined,
+): Promise<Delivery[]> {
+  const due = lanes.map((lane) => ({ ...lane, max: Math.min(lane.max, max, MAX_DUE) }));
+  const { items } = await checkpoint("ledger.list-due", listDue(store, due, undefined, { signal }));
+  return items.map(({ id, model, background, rank }) => ({ id, lane: model, background, rank, receipt: id }));
 }
 
 /** The lanes that have room, and never more of them than can start now. */

@@ -7,14 +7,16 @@ export interface QueueHost {
   readonly checkpoint: Checkpoint;
   /** The queue failed. */
   readonly onFailure: (operation: string, error: unknown) => void;
-  /** Entries may not have reached the queue. */
-  readonly onLost: () => void;
+  /** Entries of these tasks may not have reached the queue. */
+  readonly onLost: (ids: readonly string[]) => void;
+  /** Whether the queue hung a moment ago, so that it is not asked now. */
+  readonly isAway: () => boolean;
 }
 
 /**
  * What one call of the ledger asks of the queue. The store is the truth, so the queue's failure fails no call: it is
- * reported and healed, and what the same call would still have asked is left out, so that a queue that hangs holds
- * up each call once only.
+ * reported and healed, and what the same call would still have asked is left out, as is what others ask shortly after
+ * a queue hung: it holds up one of them at a time.
  */
 export class QueueCall {
   readonly #host: QueueHost;
@@ -31,7 +33,7 @@ export class QueueCall {
     name: CheckpointName,
     question: (queue: Queue, options: OperationOptions) => Promise<T>,
   ): Promise<T | undefined> {
-    if (this.#isBroken) return undefined;
+    if (this.#isBroken || this.#host.isAway()) return undefined;
     const { queue, checkpoint, onFailure } = this.#host;
     try {
       return await checkpoint(name, question(queue, { signal: this.#signal }));
@@ -48,11 +50,12 @@ export class QueueCall {
       await queue.enqueue(entries, options);
       return true;
     });
-    if (isDone !== true) this.#host.onLost();
+    if (isDone !== true) this.#host.onLost(entries.map(({ id }) => id));
   }
 
   async remove(name: CheckpointName, ids: readonly string[]): Promise<void> {
     // What is not removed is found to be gone when it is claimed, or by the slow comparison.
-    if (ids.length > 0) await this.ask(name, (queue, options) => queue.remove(ids, options));
+    if (ids.length > 0 && this.#host.queue.capabilities.keyed)
+      await this.ask(name, (queue, options) => queue.remove(ids, options));
   }
 }

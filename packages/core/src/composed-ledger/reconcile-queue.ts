@@ -6,69 +6,67 @@ import type { Queue } from "../contracts/queue.ts";
 import type { TaskRecord } from "../contracts/task.ts";
 import type { TaskStore } from "../contracts/task-store.ts";
 import { GatewayError } from "../errors.ts";
-import { IdSketch } from "./id-sketch.ts";
+import { LaneFill, lanesOf } from "./lane-fill.ts";
+import { LaneWatch } from "./lane-watch.ts";
 import { queueEntryOf } from "./queue-entry.ts";
+import { SlowComparison } from "./slow-comparison.ts";
 
 export interface ReconcileQueueOptions {
   readonly clock?: Clock | undefined;
   readonly checkpoint?: Checkpoint | undefined;
-  /** Tasks that one step reads at most; 1 to 1000. Default 1,000. */
+  /** In [0, 1). Default `Math.random`. */
+  readonly random?: (() => number) | undefined;
+  /** Tasks of one page; 1 to 1000. Default 1,000. */
   readonly pageSize?: number | undefined;
-  /** Pause between two slow comparisons. Default 10,000. */
+  /** Pause between two slow comparisons, and between two fills of one lane. Default 10,000. */
   readonly auditPauseMs?: number | undefined;
 }
 
 export interface QueueReconciliation {
-  /** Reads at most one page of the store or the queue; resolves whether more should follow at once. */
+  /** Reads at most ten pages of the store or the queue; resolves whether more should follow at once. */
   step(options?: OperationOptions): Promise<boolean>;
-  /** Enqueues everything that waits again, from the next step on. */
-  refill(): void;
+  /** These may not have reached the queue; the next step enqueues what still waits of them. */
+  lost(ids: readonly string[]): void;
 }
 
-/**
- * - `refill`: everything that waits is enqueued again. At the start, when the queue's incarnation changed, on demand.
- * - `audit`: walks the queue; takes out what waits no longer and remembers what is there.
- * - `compare`: walks what waited in the store when the audit began; enqueues what the audit did not meet.
- */
-type Phase =
-  | { readonly kind: "rest"; readonly untilMs: number }
-  | { readonly kind: "refill"; readonly cursor?: string | undefined }
-  | {
-      readonly kind: "audit" | "compare";
-      readonly cursor?: string | undefined;
-      readonly seen: IdSketch;
-      /** The newest task when the audit began; by the store's clock, since it is compared with nothing else. */
-      readonly newestAtMs: number;
-    };
-
-type Walk = Extract<Phase, { kind: "audit" | "compare" }>;
+/** Lost ids that are remembered one by one; with more of them everything is enqueued again. */
+const MAX_LOST = 10_000;
+/** Pages of a fill that one step writes, so that 100,000 tasks take seconds and a sweep is held up for less. */
+const PAGES_PER_STEP = 10;
+/** Pause between two looks at the counts of a queue that cannot be walked. */
+const LOOK_PAUSE_MS = 500;
 
 /**
  * Brings the queue back to what the store says, step by step. It needs no lock: an entry too many turns out to be gone
- * when it is claimed, and to enqueue one twice keeps one. A step that rejects is taken again by the next.
+ * when it is claimed. A step that rejects is taken again by the next.
+ *
+ * 1. What a call could not enqueue is enqueued.
+ * 2. At the start and when the queue's incarnation changed, everything that waits is.
+ * 3. Then, from time to time: a queue whose entries are keyed is walked and compared with the store; of one whose
+ *    entries are not, the counts are looked at, and lanes are filled again that have lost theirs. At its start such a
+ *    queue is only looked at, since whatever is enqueued again is there twice.
  */
 export function reconcileQueue(
   store: TaskStore,
   queue: Queue,
   options: ReconcileQueueOptions = {},
 ): QueueReconciliation {
-  const { clock = systemClock, checkpoint = noCheckpoint, pageSize = 1000, auditPauseMs = 10_000 } = options;
+  const { clock = systemClock, checkpoint = noCheckpoint, random = Math.random } = options;
+  const { pageSize = 1000, auditPauseMs = 10_000 } = options;
   if (!(Number.isInteger(pageSize) && pageSize >= 1 && pageSize <= 1000)) {
     throw new GatewayError(
       "INVALID_OPTIONS",
       `pageSize must be an integer from 1 to 1000; it is ${pageSize}`,
-      {
-        details: { field: "pageSize" },
-      },
+      { details: { field: "pageSize" } },
     );
   }
+  const { keyed } = queue.capabilities;
   let incarnation: string | undefined;
-  let phase: Phase = { kind: "refill" };
-  let isRefillWanted = false;
+  let fill: LaneFill | undefined;
+  let isFillWanted = false;
   let isStepping = false;
-  let audits = 0;
-
-  const rest = (): Phase => ({ kind: "rest", untilMs: clock.monotonic() + auditPauseMs });
+  let restUntilMs = Number.NEGATIVE_INFINITY;
+  const lostIds = new Set<string>();
 
   async function enqueue(tasks: readonly TaskRecord[], wait: OperationOptions): Promise<void> {
     if (tasks.length === 0) return;
@@ -77,60 +75,69 @@ export function reconcileQueue(
     await checkpoint("reconciler.enqueue", queue.enqueue(entries, wait));
   }
 
-  async function refillPage(cursor: string | undefined, wait: OperationOptions): Promise<Phase> {
-    const request = { filter: { states: ["pending"] as const }, cursor, limit: pageSize };
-    const page = await checkpoint("reconciler.list", store.list(request, wait));
-    await enqueue(page.items, wait);
-    return page.nextCursor === undefined ? rest() : { kind: "refill", cursor: page.nextCursor };
+  const comparison = new SlowComparison({ store, queue, checkpoint, pageSize, enqueue });
+  const watch = new LaneWatch({ store, queue, clock, checkpoint, random, fillPauseMs: auditPauseMs });
+  const fillHost = {
+    store,
+    pageSize,
+    enqueue,
+    read: <T>(promise: Promise<T>): Promise<T> => checkpoint("reconciler.list", promise),
+  };
+
+  /** Resolves whether there are more. */
+  async function enqueueLost(wait: OperationOptions): Promise<boolean> {
+    const ids = [...lostIds].slice(0, pageSize);
+    if (ids.length === 0) return false;
+    const tasks = await checkpoint("reconciler.compare", store.get(ids, wait));
+    await enqueue(tasks.filter((task) => task?.state === "pending") as TaskRecord[], wait);
+    for (const id of ids) lostIds.delete(id);
+    return lostIds.size > 0;
   }
 
-  async function beginAudit(wait: OperationOptions): Promise<Phase> {
-    const newest = await checkpoint("reconciler.list", store.list({ limit: 1 }, wait));
-    const { waiting, delivered } = await checkpoint("reconciler.audit", queue.stats(wait));
-    audits += 1;
-    // Another seed each time, so that an id that was taken for another is found by the next comparison.
-    const seen = new IdSketch(waiting + delivered, audits);
-    return { kind: "audit", seen, newestAtMs: newest.items[0]?.createdAtMs ?? Number.NEGATIVE_INFINITY };
+  async function fillAll(wait: OperationOptions): Promise<LaneFill> {
+    const { lanes } = await checkpoint("reconciler.list", store.stats(wait));
+    const waiting = lanes.reduce((sum, lane) => sum + lane.waiting, 0);
+    return new LaneFill(fillHost, lanesOf(lanes), waiting);
   }
 
-  async function auditPage(walk: Walk, wait: OperationOptions): Promise<Phase> {
-    const page = await checkpoint("reconciler.audit", queue.audit(walk.cursor, pageSize, wait));
-    for (const id of page.items) walk.seen.add(id);
-    const tasks =
-      page.items.length === 0 ? [] : await checkpoint("reconciler.compare", store.get(page.items, wait));
-    const stale = page.items.filter((_, at) => tasks[at]?.state !== "pending");
-    if (stale.length > 0) {
-      await checkpoint("reconciler.remove", queue.remove(stale, wait));
-      // One that began to wait again meanwhile was enqueued by whoever handed it back, and has just been taken out.
-      const again = await checkpoint("reconciler.compare", store.get(stale, wait));
-      await enqueue(again.filter((task) => task?.state === "pending") as TaskRecord[], wait);
+  async function goOnFilling(pages: LaneFill, wait: OperationOptions): Promise<LaneFill | undefined> {
+    for (let page = 0; page < PAGES_PER_STEP; page += 1) if (!(await pages.next(wait))) return undefined;
+    return pages;
+  }
+
+  async function compare(wait: OperationOptions): Promise<void> {
+    if (clock.monotonic() < restUntilMs) return;
+    if (keyed) {
+      if (!(await comparison.next(wait))) restUntilMs = clock.monotonic() + auditPauseMs;
+      return;
     }
-    if (page.nextCursor !== undefined) return { ...walk, cursor: page.nextCursor };
-    return { ...walk, kind: "compare", cursor: undefined };
+    const { lost, stuck } = await watch.look(wait);
+    restUntilMs = clock.monotonic() + LOOK_PAUSE_MS;
+    if (lost.length > 0) fill = new LaneFill(fillHost, lost);
+    await enqueue(stuck, wait);
   }
 
-  async function comparePage(walk: Walk, wait: OperationOptions): Promise<Phase> {
-    const filter = { states: ["pending"] as const, createdBeforeMs: walk.newestAtMs + 1 };
-    const request = { filter, cursor: walk.cursor, limit: pageSize };
-    const page = await checkpoint("reconciler.list", store.list(request, wait));
-    await enqueue(
-      page.items.filter((task) => !walk.seen.mayHave(task.id)),
-      wait,
-    );
-    return page.nextCursor === undefined ? rest() : { ...walk, cursor: page.nextCursor };
-  }
-
-  async function next(wait: OperationOptions): Promise<Phase> {
-    switch (phase.kind) {
-      case "refill":
-        return await refillPage(phase.cursor, wait);
-      case "audit":
-        return await auditPage(phase, wait);
-      case "compare":
-        return await comparePage(phase, wait);
-      case "rest":
-        return clock.monotonic() < phase.untilMs ? phase : await beginAudit(wait);
+  async function step(wait: OperationOptions): Promise<boolean> {
+    // Looked at before the entries are written, so that a loss after that is a change seen by the next step.
+    const current = await checkpoint("reconciler.incarnation", queue.incarnation(wait));
+    if (current !== incarnation && (keyed || incarnation !== undefined)) isFillWanted = true;
+    incarnation = current;
+    if (isFillWanted) {
+      // Before the store is asked: what is lost meanwhile may be in a lane that it did not know yet.
+      isFillWanted = false;
+      lostIds.clear();
+      comparison.reset();
+      fill = await fillAll(wait).catch((error: unknown) => {
+        isFillWanted = true;
+        throw error;
+      });
     }
+    const hasMoreLost = await enqueueLost(wait);
+    if (fill === undefined && !hasMoreLost) await compare(wait);
+    if (fill === undefined) return hasMoreLost;
+    fill = await goOnFilling(fill, wait);
+    if (fill === undefined && keyed) restUntilMs = clock.monotonic() + auditPauseMs;
+    return fill !== undefined || hasMoreLost;
   }
 
   return {
@@ -139,19 +146,16 @@ export function reconcileQueue(
       if (isStepping) return false;
       isStepping = true;
       try {
-        // Looked at before the entries are written, so that a loss after that is a change seen by the next step.
-        const current = await checkpoint("reconciler.incarnation", queue.incarnation(wait));
-        if (current !== incarnation || isRefillWanted) phase = { kind: "refill" };
-        incarnation = current;
-        isRefillWanted = false;
-        phase = await next(wait);
-        return phase.kind === "refill";
+        return await step(wait);
       } finally {
         isStepping = false;
       }
     },
-    refill() {
-      isRefillWanted = true;
+    lost(ids) {
+      for (const id of ids) lostIds.add(id);
+      if (lostIds.size <= MAX_LOST) return;
+      lostIds.clear();
+      isFillWanted = true;
     },
   };
 }

@@ -28,13 +28,19 @@ export type DeliverySettlement =
   | { readonly receipt: string; readonly kind: "back"; readonly delayMs: number };
 
 export interface QueueCapabilities {
-  /** `exact`: the lowest rank first. `bands`: priorities fall into a few bands, first come first served in each. */
+  /**
+   * - `exact`: the lowest rank first.
+   * - `bands`: entries fall into a few bands by how far their rank lies before the time at which they are enqueued,
+   *   first come first served in each. Ranks of now and of ten hours ago are in different bands. An entry that is
+   *   enqueued again later has grown older, and may move up.
+   */
   readonly order: "exact" | "bands";
   readonly shared: boolean;
   /**
    * Whether entries are found by their id. Where they are not, an id that is enqueued again gets one entry more, so
    * that it may be delivered several times; `remove` and `audit` reject `UNSUPPORTED`; a delivery that nobody settles
-   * comes back when its client's connection ends, which may be before or after `visibilityMs`.
+   * comes back when its client's connection ends, which may be before or after `visibilityMs`; a delay may be
+   * exceeded by some seconds, and counts may be as late.
    */
   readonly keyed: boolean;
 }
@@ -74,7 +80,10 @@ export interface Queue extends Closable {
   /** Takes entries out, waiting or delivered; unknown ids are ignored. */
   remove(ids: readonly string[], options?: OperationOptions): Promise<void>;
   stats(options?: QueueStatsOptions): Promise<QueueStats>;
-  /** Changes when content may have been lost since the last look, so that everything is enqueued again at once. */
+  /**
+   * Changes when content may have been lost since the last look, so that everything is enqueued again at once. A queue
+   * whose entries are not keyed may miss a loss; then `ready` in its `stats` shows it.
+   */
   incarnation(options?: OperationOptions): Promise<string>;
   /** Ids that wait or are delivered, in id order, for the reconciler's slow comparison. */
   audit(cursor: string | undefined, limit: number, options?: OperationOptions): Promise<Page<string>>;

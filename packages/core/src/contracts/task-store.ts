@@ -14,6 +14,7 @@ import type {
   SweepReply,
   SweepRequest,
 } from "./ledger.ts";
+import type { QueueLane } from "./queue.ts";
 import type { TaskRecord } from "./task.ts";
 
 /** A waiting task that a queue offered for a slot. */
@@ -71,6 +72,20 @@ export interface ClaimRequest {
   readonly claims: readonly Claim[];
 }
 
+/** A lane, and how much of it is asked for. */
+export interface DueLane extends QueueLane {
+  /** 1 to 1000. */
+  readonly max: number;
+}
+
+/** Waiting tasks in the order in which they should start. */
+export interface DueListRequest {
+  /** At most `max` of each lane, lowest rank first over all of them, ties by id. */
+  readonly due: readonly DueLane[];
+  /** The `nextCursor` of the page before; with one lane only. */
+  readonly cursor?: string | undefined;
+}
+
 /**
  * Rows of tasks and compare-and-set transitions fenced by attempt; no order. `composeLedger` makes a Ledger of it and
  * a Queue. Points 1 to 5 and 7 of the Ledger's prose bind it.
@@ -85,8 +100,12 @@ export interface TaskStore extends Closable {
   claim(request: ClaimRequest, options?: OperationOptions): Promise<readonly ClaimOutcome[]>;
   /** As `Ledger.get`. */
   get(ids: readonly string[], options?: GetOptions): Promise<readonly (TaskRecord | undefined)[]>;
-  /** As `Ledger.list`. */
-  list(request?: ListRequest, options?: OperationOptions): Promise<Page<TaskRecord>>;
+  /**
+   * As `Ledger.list`; or, with `due`, waiting tasks of some lanes whose back-off is over (known at the latest a second
+   * after). What this costs grows with what it returns, not with what waits. It has a `nextCursor` when one lane was
+   * asked for and more of it is due. It is for a queue that is away, or has to be filled again: nothing is taken.
+   */
+  list(request?: ListRequest | DueListRequest, options?: OperationOptions): Promise<Page<TaskRecord>>;
   /** As `Ledger.amend`. */
   amend(batch: readonly Amendment[], options?: OperationOptions): Promise<readonly AmendOutcome[]>;
   /** As `Ledger.sweep`. */

@@ -4,6 +4,7 @@ import type { Settlement } from "../contracts/ledger.ts";
 import type { TaskRecord } from "../contracts/task.ts";
 import type { Claim, ClaimOutcome, ClaimRequest, TaskStore } from "../contracts/task-store.ts";
 import { openness } from "../openness.ts";
+import { DueLanes } from "./due-lanes.ts";
 import { LaneIndex } from "./lane-index.ts";
 import { TaskTable } from "./task-table.ts";
 
@@ -18,13 +19,18 @@ export interface MemoryTaskStoreOptions {
 export function memoryTaskStore(options: MemoryTaskStoreOptions = {}): TaskStore {
   const { clock = systemClock, random = Math.random } = options;
   const returned = new Set<string>();
-  // For the first rank of each lane alone: what is granted is up to whoever claims.
+  // To tell what is due first; what is granted is up to whoever claims.
   const lanes = new LaneIndex();
   const table = new TaskTable(clock, random, (before, after) => {
     lanes.follow(before, after);
     if (after?.state === "pending" && before !== undefined && before.state !== "pending")
       returned.add(after.id);
   });
+  const due = new DueLanes(
+    lanes,
+    (id) => table.rows.get(id)?.task,
+    () => table.rows.waiting,
+  );
   const guard = openness("memory task store");
 
   return {
@@ -53,7 +59,9 @@ export function memoryTaskStore(options: MemoryTaskStoreOptions = {}): TaskStore
       return request.claims.map((claim) => claimOne(table, request, claim, clock.now()));
     }),
     get: guard.wrap(async (ids, { bodies = "none" } = {}) => ids.map((id) => table.rows.read(id, bodies))),
-    list: guard.wrap(async (request = {}) => table.rows.list(request)),
+    list: guard.wrap(async (request = {}) =>
+      "due" in request ? due.list(request, clock.now()) : table.rows.list(request),
+    ),
     amend: guard.wrap(async (batch) => table.amend(batch)),
     sweep: guard.wrap(async (request) => table.sweep(request)),
     stats: guard.wrap(async () => {

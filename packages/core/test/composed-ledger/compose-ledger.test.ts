@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { BandedBroker } from "../../sim/banded-broker.ts";
 import type { CheckpointName } from "../../src/checkpoint.ts";
 import { type ComposeLedgerOptions, composeLedger } from "../../src/composed-ledger/compose-ledger.ts";
 import type { Grant } from "../../src/contracts/ledger.ts";
@@ -122,6 +123,43 @@ describe("taking", () => {
     expect(await queue.stats()).toEqual({ waiting: 2, delivered: 0 });
   });
 
+  it("claims a task once that is delivered twice in one take, and ends both deliveries", async () => {
+    const clock = new ManualClock();
+    const store = memoryTaskStore({ clock });
+    const queue = new BandedBroker(clock).client();
+    const claims: number[] = [];
+    const claim: TaskStore["claim"] = (request, wait) => {
+      claims.push(request.claims.length);
+      return store.claim(request, wait);
+    };
+    const ledger = composeLedger({ ...store, claim }, queue, { clock });
+    const runner = new TestRunner(ledger);
+    await ledger.submit([newTask("a"), newTask("b")]);
+    for (const id of ["a", "a", "b"])
+      await queue.enqueue([{ id, lane: "m", background: false, rank: 0, delayMs: 0 }]);
+    expect(brief(await runner.grants(want("s", { limit: 9 })))).toEqual(["a@s#1", "b@s#1"]);
+    expect([claims, await queue.stats()]).toMatchObject([[2, 1], { waiting: 0, delivered: 0 }]);
+  });
+
+  it("never asks a queue whose entries are not keyed to find one", async () => {
+    const clock = new ManualClock();
+    const queue = new BandedBroker(clock).client();
+    const failures: string[] = [];
+    const ledger = composeLedger(memoryTaskStore({ clock }), queue, {
+      clock,
+      onQueueFailure: (operation, error) => failures.push(`${operation} ${String(error)}`),
+    });
+    const runner = new TestRunner(ledger);
+    await ledger.submit([newTask("a"), newTask("b"), newTask("c", { waitMs: 5 })]);
+    await ledger.amend([{ kind: "cancel", id: "a" }]);
+    await clock.advance(30_000);
+    for (let round = 0; round < 5; round += 1) {
+      await ledger.sweep(sweep);
+      await clock.advance(15_000);
+    }
+    expect([brief(await runner.grants(want("s"))), failures]).toEqual([["b@s#1"], []]);
+  });
+
   it("passes over entries of tasks that are gone, or are delayed, and takes others instead", async () => {
     const { clock, ledger, store, runner, queue } = open();
     await ledger.submit(["gone", "later", "now"].map((id, at) => newTask(id, { priority: 9 - at })));
@@ -218,43 +256,65 @@ describe("taking", () => {
 });
 
 describe("a queue that fails", () => {
-  it("fails no call, and everything but new grants goes on", async () => {
+  it("fails no call, and everything goes on, grants out of the store", async () => {
     let isAway = false;
     const parts = open({ tamper: (method) => (isAway ? unavailable(method) : undefined), pageSize: 2 });
     const { ledger, runner, other, failures } = parts;
-    await ledger.submit([newTask("a"), newTask("b")]);
+    await ledger.submit([newTask("a"), newTask("b", { priority: 4 })]);
     // The refill of the start is over.
     while ((await ledger.sweep(sweep)).more);
     const [a, b] = (await runner.grants(want("s"))) as [Grant, Grant];
     isAway = true;
-    expect((await ledger.submit([newTask("c")]))[0]?.outcome).toBe("accepted");
-    const reply = await runner.exchange({ settle: [succeeded(a), returned(b)], want: [want("s")] });
-    expect([reply.settled.map(({ outcome }) => outcome), reply.grants]).toEqual([
-      ["accepted", "accepted"],
-      [],
-    ]);
+    const more = [newTask("c", { priority: 2 }), newTask("d"), newTask("e", { priority: 3 })];
+    expect((await ledger.submit(more)).map(({ outcome }) => outcome)).toEqual(more.map(() => "accepted"));
+    const reply = await runner.exchange({
+      settle: [succeeded(a), returned(b)],
+      want: [want("s", { limit: 2, max: 2 })],
+    });
+    expect(reply.settled.map(({ outcome }) => outcome)).toEqual(["accepted", "accepted"]);
+    expect(brief(reply.grants)).toEqual(["d@s#1", "b@s#2"]);
     expect((await ledger.amend([{ kind: "cancel", id: "c" }]))[0]?.outcome).toBe("done");
     expect((await ledger.sweep(sweep)).more).toBe(false);
     expect(failures).toEqual(["ledger.enqueue-new", "ledger.enqueue-returned", "ledger.remove", "reconcile"]);
     isAway = false;
-    // The next sweep finds that entries are missing, without waiting for the comparison.
+    // The next sweep enqueues what is missing, without waiting for the comparison.
     while ((await ledger.sweep(sweep)).more);
-    expect(brief(await other.grants(want("s")))).toEqual(["b@s#2"]);
+    expect(parts.awaits.filter((name) => name === "ledger.list-due")).toHaveLength(1);
+    expect(brief(await other.grants(want("s")))).toEqual(["e@s#1"]);
   });
 
-  it("that hangs holds up each call for the time limit once", async () => {
+  it("that hangs holds up one call for the time limit, and others not for a while", async () => {
     const parts = open({ tamper: () => new Promise<never>(() => {}), queueTimeoutMs: 300 });
     const { clock, ledger, runner, failures } = parts;
     const first = ledger.submit([newTask("a")]);
     await clock.advance(300);
     expect((await first)[0]?.outcome).toBe("accepted");
+    expect(brief((await runner.exchange({ want: [want("s")] })).grants)).toEqual(["a@s#1"]);
+    await ledger.submit([newTask("b")]);
+    await clock.advance(1000);
     const exchange = runner.exchange({ want: [want("s")] });
     await clock.advance(300);
-    expect((await exchange).grants).toEqual([]);
+    expect(brief((await exchange).grants)).toEqual(["b@s#1"]);
     const swept = ledger.sweep(sweep);
     await clock.advance(300);
     expect((await swept).ended).toEqual([]);
     expect([failures, clock.pending]).toEqual([["ledger.enqueue-new", "ledger.take", "reconcile"], 0]);
+  });
+
+  it("grants no more from the store than there is room for, and no lane holds up another", async () => {
+    const { ledger, runner } = open({
+      tamper: (method) => (method === "take" ? unavailable(method) : undefined),
+    });
+    await ledger.submit(
+      Array.from({ length: 20 }, (_, at) => newTask(`a${at}`, { priority: 9, model: "a" })),
+    );
+    await ledger.submit([newTask("b", { priority: 0, model: "b" }), newTask("train", { background: true })]);
+    const wants = [
+      want("s", { limit: 3, max: 2, models: ["a"] }),
+      want("t", { limit: 5, models: ["b", "m"] }),
+      want("u", { limit: 2, models: ["m"] }),
+    ];
+    expect(brief(await runner.grants(...wants))).toEqual(["a0@s#1", "a1@s#1", "train@t#1", "b@t#1"]);
   });
 
   it("does not keep an abort waiting", async () => {

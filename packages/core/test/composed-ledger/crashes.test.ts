@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CHECKPOINTS, type Checkpoint, type CheckpointName } from "../../src/checkpoint.ts";
 import { composeLedger } from "../../src/composed-ledger/compose-ledger.ts";
 import type { Ledger, Settlement } from "../../src/contracts/ledger.ts";
+import type { Queue } from "../../src/contracts/queue.ts";
 import { memoryQueue } from "../../src/memory/queue.ts";
 import { memoryTaskStore } from "../../src/memory/task-store.ts";
 import { isTerminal } from "../../src/tasks/task-state.ts";
@@ -66,6 +67,11 @@ async function run(
   const store = memoryTaskStore({ clock, random: seeded(1) });
   const queue = memoryQueue({ clock });
   const breaker = new Breaker(name, mode, occurrence);
+  let takes = 0;
+  const faltering: Queue = {
+    ...queue,
+    take: (request) => (++takes % 4 === 2 ? Promise.reject(new Error("away")) : queue.take(request)),
+  };
   const random = seeded(occurrence * 100 + NAMES.indexOf(name));
   let lives = 0;
   let ledger!: Ledger;
@@ -73,7 +79,7 @@ async function run(
   const begin = (): void => {
     lives += 1;
     const options = { clock, checkpoint: breaker.checkpoint, pageSize: 5, auditPauseMs: 2000 };
-    ledger = composeLedger(store, queue, options);
+    ledger = composeLedger(store, faltering, options);
     runner = new TestRunner(ledger);
     runner.restart(`life-${lives}`);
   };

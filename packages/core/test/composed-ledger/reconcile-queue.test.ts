@@ -30,14 +30,14 @@ function open(wrap: (queue: MemoryQueue) => Queue = (queue) => queue) {
 const tasks = (count: number): string[] => Array.from({ length: count }, (_, at) => `t${at}`);
 
 describe("a refill", () => {
-  it("enqueues all that waits, one page for each step, at the start", async () => {
+  it("enqueues all that waits, ten pages for each step, at the start", async () => {
     const { store, fill, ids, queue } = open();
     await store.insert(
-      tasks(10).map((id) => newTask(id, { priority: id === "t3" ? 9 : 5, background: id === "t4" })),
+      tasks(100).map((id) => newTask(id, { priority: id === "t3" ? 9 : 5, background: id === "t4" })),
     );
-    await store.amend([{ kind: "cancel", id: "t9" }]);
+    await store.amend([{ kind: "cancel", id: "t99" }]);
     expect(await fill()).toBe(3);
-    expect(await ids()).toEqual(tasks(9));
+    expect(await ids()).toEqual(tasks(99).sort());
     const lanes = [{ lane: "m", max: 1, background: false }];
     expect((await queue.take({ lanes, max: 1, visibilityMs: 1 }))[0]?.id).toBe("t3");
     const background = [{ lane: "m", max: 9, background: true }];
@@ -48,14 +48,42 @@ describe("a refill", () => {
 
   it("begins again when the queue lost its content, also in the middle", async () => {
     const { store, queue, fill, reconciliation, ids } = open();
-    await store.insert(tasks(10).map((id) => newTask(id)));
+    await store.insert(tasks(100).map((id) => newTask(id)));
     await reconciliation.step();
     queue.loseAll();
     expect(await fill()).toBe(3);
-    expect(await ids()).toHaveLength(10);
+    expect(await ids()).toHaveLength(100);
     queue.loseAll();
     await fill();
-    expect(await ids()).toHaveLength(10);
+    expect(await ids()).toHaveLength(100);
+  });
+
+  it("enqueues in the order of the ranks, and the lanes in turn", async () => {
+    const { store, queue, reconciliation, ids } = open();
+    const ofLane = (model: string, count: number) =>
+      Array.from({ length: count }, (_, at) => newTask(`${model}${at}`, { model, priority: at % 11 }));
+    await store.insert([...ofLane("long", 200), ...ofLane("short", 3)]);
+    await reconciliation.step();
+    expect((await ids()).filter((id) => id.startsWith("short"))).toHaveLength(3);
+    const lanes = [{ lane: "long", max: 12, background: false }];
+    const first = await queue.take({ lanes, max: 12, visibilityMs: 1 });
+    const order = ofLane("long", 200).toSorted((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
+    expect(first.map(({ id }) => id)).toEqual(order.slice(0, 12).map(({ id }) => id));
+  });
+
+  it("enqueues what a call could not, without walking all that waits", async () => {
+    const { store, queue, fill, reconciliation, ids } = open();
+    await store.insert(tasks(60).map((id) => newTask(id)));
+    await fill();
+    await queue.remove(["t3", "t4", "t5", "t6", "t7", "t8"]);
+    await store.amend([{ kind: "cancel", id: "t8" }]);
+    reconciliation.lost(["t3", "t4", "t5", "t6", "t7", "t8", "nobody"]);
+    expect(await fill()).toBe(2);
+    expect(await ids()).toEqual(
+      tasks(60)
+        .filter((id) => id !== "t8")
+        .sort(),
+    );
   });
 
   it("takes a step again that failed", async () => {

@@ -1,3 +1,4 @@
+import { BandedBroker } from "../../sim/banded-broker.ts";
 import { composeLedger } from "../../src/composed-ledger/compose-ledger.ts";
 import type { Ledger } from "../../src/contracts/ledger.ts";
 import { memoryLedger } from "../../src/memory/ledger.ts";
@@ -13,10 +14,10 @@ export function memoryFixture(walkRows?: number): LedgerFixture {
   return { ledger, elapse: (ms) => clock.advance(ms), walkRows, close: () => ledger.close() };
 }
 
-export function composedFixture(walkRows?: number): LedgerFixture {
+export function composedFixture(walkRows?: number, kind: "keyed" | "banded" = "keyed"): LedgerFixture {
   const clock = new ManualClock();
   const store = memoryTaskStore({ clock });
-  const queue = memoryQueue({ clock });
+  const queue = kind === "keyed" ? memoryQueue({ clock }) : new BandedBroker(clock).client();
   const ledger = composeLedger(store, queue, { clock });
   const close = async (): Promise<void> => {
     await ledger.close();

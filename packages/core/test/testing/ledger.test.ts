@@ -7,6 +7,9 @@ describeKit({ describe, it }, ledgerKit, "memory", () => memoryFixture(20_000));
 describeKit({ describe, it }, ledgerKit, "composed of a store and a queue in memory", () =>
   composedFixture(20_000),
 );
+describeKit({ describe, it }, ledgerKit, "composed of a store and a queue in bands that knows no ids", () =>
+  composedFixture(2_000, "banded"),
+);
 describeKit({ describe, it }, ledgerKit, "memory in the guise of a shared one", () => sharedFixture());
 describeKit({ describe, it }, ledgerKit, "memory that claims no more than bands", () =>
   sharedFixture(undefined, "bands"),

@@ -1,3 +1,4 @@
+import { BandedBroker } from "../../sim/banded-broker.ts";
 import type { Queue } from "../../src/contracts/queue.ts";
 import { type MemoryQueue, memoryQueue } from "../../src/memory/queue.ts";
 import { openness } from "../../src/openness.ts";
@@ -21,14 +22,11 @@ export type QueueFault = (backend: MemoryQueue, clock: ManualClock) => (client: 
 const noFault: QueueFault = () => (client) => client;
 
 /** A queue in memory as a shared one would look: several clients that are closed one by one. */
-export function sharedFixture(
-  fault: QueueFault = noFault,
-  order: Queue["capabilities"]["order"] = "exact",
-): QueueFixture {
+export function sharedFixture(fault: QueueFault = noFault): QueueFixture {
   const clock = new ManualClock();
   const backend = memoryQueue({ clock });
   const disguise = fault(backend, clock);
-  const open = (): Queue => disguise(clientOf(backend, order));
+  const open = (): Queue => disguise(clientOf(backend));
   return {
     queue: open(),
     another: async () => open(),
@@ -38,10 +36,48 @@ export function sharedFixture(
   };
 }
 
-function clientOf(backend: Queue, order: Queue["capabilities"]["order"]): Queue {
+/** Makes one client's view of a broker that orders by bands; called for each client. */
+export type BandedFault = (broker: BandedBroker, clock: ManualClock) => (client: Queue) => Queue;
+
+/** A broker in memory that orders by bands. By a purge it loses what waits without a trace. */
+export function bandedFixture(
+  fault: BandedFault = () => (client) => client,
+  loss: "purge" | "loseAll" = "purge",
+): QueueFixture {
+  // The kit makes ranks of the time of day.
+  const clock = new DatedClock();
+  const broker = new BandedBroker(clock);
+  const disguise = fault(broker, clock);
+  const clients: Queue[] = [];
+  const open = (): Queue => {
+    const client = disguise(broker.client());
+    clients.push(client);
+    return client;
+  };
+  return {
+    queue: open(),
+    another: async () => open(),
+    loseAll: async () => broker[loss](),
+    elapse: (ms) => clock.advance(ms),
+    close: async () => {
+      for (const client of clients) await client.close();
+    },
+  };
+}
+
+/** Time that moves only when told to, from now on. */
+class DatedClock extends ManualClock {
+  readonly #fromMs = Date.now();
+
+  override now(): number {
+    return this.#fromMs + super.now();
+  }
+}
+
+function clientOf(backend: Queue): Queue {
   const guard = openness("client");
   return {
-    capabilities: { shared: true, order, keyed: true },
+    capabilities: { shared: true, order: "exact", keyed: true },
     enqueue: guard.wrap((batch, options) => backend.enqueue(batch, options)),
     take: guard.wrap((request, options) => backend.take(request, options)),
     settle: guard.wrap((batch, options) => backend.settle(batch, options)),

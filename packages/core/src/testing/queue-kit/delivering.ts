@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import type { Delivery, DeliverySettlement } from "../../contracts/queue.ts";
 import { LONG_MS, SHORT_MS } from "../support/builders.ts";
 import { elapse, sorted } from "../support/checks.ts";
-import { entryOf, idsOf, type QueueTest, queuesOf, take } from "./fixture.ts";
+import {
+  entryOf,
+  idsOf,
+  type QueueTest,
+  queuesOf,
+  take,
+  takeAll,
+  unlessKeyed,
+  unlessUnkeyed,
+} from "./fixture.ts";
+
+const TEN_HOURS_MS = 36_000_000;
 
 function done({ receipt }: Delivery): DeliverySettlement {
   return { receipt, kind: "done" };
@@ -24,6 +35,7 @@ function byId(deliveries: readonly Delivery[], ...ids: string[]): Delivery[] {
 export const delivering: readonly QueueTest[] = [
   {
     name: "an entry that was handed out is out of sight until its time is over, and then comes again",
+    leaveOut: unlessKeyed,
     async run(fixture) {
       const [queue, other] = await queuesOf(fixture, 2);
       assert.ok(queue !== undefined && other !== undefined);
@@ -51,6 +63,7 @@ export const delivering: readonly QueueTest[] = [
   },
   {
     name: "a delivery that is done with never comes again",
+    leaveOut: unlessKeyed,
     async run(fixture) {
       const { queue } = fixture;
       await queue.enqueue([entryOf("a"), entryOf("b")]);
@@ -58,6 +71,23 @@ export const delivering: readonly QueueTest[] = [
       await queue.settle(a === undefined ? [] : [done(a)]);
       await elapse(fixture, SHORT_MS);
       assert.deepEqual(idsOf(await take(queue)), ["b"]);
+    },
+  },
+  {
+    name: "what a client leaves behind that is closed comes again, but for what is done with",
+    leaveOut: (fixture) =>
+      unlessUnkeyed(fixture) ?? (fixture.another === undefined ? "it has one client only" : undefined),
+    async run(fixture) {
+      const [queue, other] = await queuesOf(fixture, 2);
+      assert.ok(queue !== undefined && other !== undefined);
+      await queue.enqueue([entryOf("a"), entryOf("b"), entryOf("c")]);
+      const [a] = byId(await take(other), "a", "b", "c");
+      assert.ok(a !== undefined);
+      await other.settle([done(a)]);
+      assert.deepEqual(idsOf(await take(queue)), []);
+      await other.close();
+      assert.deepEqual(idsOf(await takeAll(fixture, 2, queue)).sort(), ["b", "c"]);
+      assert.deepEqual(idsOf(await take(queue)), []);
     },
   },
   {
@@ -69,15 +99,17 @@ export const delivering: readonly QueueTest[] = [
       const [a, b, c] = byId(await take(queue), "a", "b", "c");
       assert.ok(a !== undefined && b !== undefined && c !== undefined);
       await queue.settle([back(c), back(b, SHORT_MS), back(a, LONG_MS)]);
-      assert.deepEqual(idsOf(await take(queue, ["m"], { max: 1 })), ["c"]);
+      assert.deepEqual(idsOf(await takeAll(fixture, 1, queue, ["m"], { max: 1 })), ["c"]);
       await elapse(fixture, SHORT_MS);
-      assert.deepEqual(idsOf(await take(queue)), ["b"]);
+      assert.deepEqual(idsOf(await takeAll(fixture, 1, queue)), ["b"]);
     },
   },
   {
     name: "a delivery that goes back takes the place of its rank again",
     async run({ queue }) {
-      await queue.enqueue([entryOf("b", { rank: -1e15 }), entryOf("a", { rank: 1e12 })]);
+      const nowMs = Date.now();
+      const urgent = entryOf("b", { rank: nowMs - TEN_HOURS_MS });
+      await queue.enqueue([urgent, entryOf("a", { rank: nowMs })]);
       const [b] = await take(queue, ["m"], { max: 1 });
       assert.ok(b !== undefined);
       await queue.settle([back(b)]);
@@ -87,6 +119,7 @@ export const delivering: readonly QueueTest[] = [
   },
   {
     name: "a receipt settles its own delivery only, not a later one of the same entry",
+    leaveOut: unlessKeyed,
     async run(fixture) {
       const { queue } = fixture;
       await queue.enqueue([entryOf("a"), entryOf("b")]);
@@ -104,13 +137,32 @@ export const delivering: readonly QueueTest[] = [
     },
   },
   {
+    name: "a receipt that has settled settles nothing again, where entries are not keyed",
+    leaveOut: unlessUnkeyed,
+    async run(fixture) {
+      const { queue } = fixture;
+      await queue.enqueue([entryOf("a"), entryOf("b")]);
+      const first = byId(await take(queue), "a", "b");
+      const [a, b] = first;
+      assert.ok(a !== undefined && b !== undefined);
+      await queue.settle([back(a), done(b)]);
+      const again = byId(await takeAll(fixture, 1, queue), "a");
+      await queue.settle([done(a), back(b)]);
+      await queue.settle(first.map((delivery) => back(delivery)));
+      assert.deepEqual(idsOf(await take(queue)), [], "it gave an entry back again");
+      await queue.settle(again.map((delivery) => back(delivery)));
+      assert.deepEqual(idsOf(await takeAll(fixture, 1, queue)), ["a"], "it ended a later delivery");
+    },
+  },
+  {
     name: "an unknown receipt is ignored, and those beside it are not",
-    async run({ queue }) {
+    async run(fixture) {
+      const { queue } = fixture;
       await queue.enqueue([entryOf("a"), entryOf("b")]);
       const [a, b] = byId(await take(queue), "a", "b");
       assert.ok(a !== undefined && b !== undefined);
       await queue.settle([back(a), { receipt: "unknown", kind: "done" }, back(b)]);
-      assert.deepEqual(idsOf(await take(queue)).sort(), ["a", "b"]);
+      assert.deepEqual(idsOf(await takeAll(fixture, 2, queue)).sort(), ["a", "b"]);
     },
   },
 ];

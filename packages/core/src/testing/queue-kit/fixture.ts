@@ -1,14 +1,18 @@
+import assert from "node:assert/strict";
 import type { Delivery, Queue, QueueEntry, TakeRequest } from "../../contracts/queue.ts";
 import type { KitFixture, KitTest } from "../kit/kit.ts";
 import { LONG_MS } from "../support/builders.ts";
-import type { Elapsing } from "../support/checks.ts";
+import { type Elapsing, elapse } from "../support/checks.ts";
 
 /** An empty queue, and what a test may do with the world around it. */
 export interface QueueFixture extends KitFixture, Elapsing {
   readonly queue: Queue;
   /** A further client of the same backend: another connection or process. Needed when it claims to be shared. */
   another?: (() => Promise<Queue>) | undefined;
-  /** Loses everything, as a flush or a restart of the backend would. Absent where nothing can be lost. */
+  /**
+   * Loses everything that waits, as a flush, a purge or a restart of the backend would. Absent where nothing can be
+   * lost.
+   */
   loseAll?: (() => Promise<void>) | undefined;
 }
 
@@ -28,6 +32,46 @@ export async function queuesOf(fixture: QueueFixture, count: number): Promise<re
 
 export function unlessExact({ queue }: QueueFixture): string | undefined {
   return queue.capabilities.order === "exact" ? undefined : "it claims an order by bands only";
+}
+
+export function unlessKeyed({ queue }: QueueFixture): string | undefined {
+  return queue.capabilities.keyed ? undefined : "its entries are not found by their id";
+}
+
+export function unlessUnkeyed({ queue }: QueueFixture): string | undefined {
+  return queue.capabilities.keyed ? "its entries are found by their id" : undefined;
+}
+
+/** How late a queue may be whose entries are not keyed. */
+const LATE_MS = 5_000;
+const STEP_MS = 50;
+
+/** What must hold at once, or, where entries are not keyed, after a while. The check may be made many times. */
+export async function holdsSoon(fixture: QueueFixture, check: () => Promise<void>): Promise<void> {
+  const tries = fixture.queue.capabilities.keyed ? 0 : LATE_MS / STEP_MS;
+  for (let left = tries; ; left -= 1) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (left <= 0 || !(error instanceof assert.AssertionError)) throw error;
+    }
+    await elapse(fixture, STEP_MS);
+  }
+}
+
+/** Takes until so many were handed out, at once or, where entries are not keyed, after a while. */
+export async function takeAll(
+  fixture: QueueFixture,
+  count: number,
+  ...[queue, ...asked]: Parameters<typeof take>
+): Promise<readonly Delivery[]> {
+  const deliveries = [...(await take(queue, ...asked))];
+  await holdsSoon(fixture, async () => {
+    if (deliveries.length < count) deliveries.push(...(await take(queue, ...asked)));
+    if (deliveries.length < count) assert.fail(`${deliveries.length} of ${count} were handed out`);
+  });
+  return deliveries;
 }
 
 /** An entry of lane `m` that is ready. */

@@ -11,14 +11,17 @@ function callsOf(
   receipt: string,
 ): Record<string, (options?: OperationOptions) => Promise<unknown>> {
   const lanes = [{ lane: "m", max: 9, background: false }];
+  const keyed = {
+    remove: (options?: OperationOptions) => queue.remove(["a"], options),
+    audit: (options?: OperationOptions) => queue.audit(undefined, 9, options),
+  };
   return {
     enqueue: (options) => queue.enqueue([entryOf("new")], options),
     take: (options) => queue.take({ lanes, max: 9, visibilityMs: LONG_MS }, options),
     settle: (options) => queue.settle([{ receipt, kind: "back", delayMs: 0 }], options),
-    remove: (options) => queue.remove(["a"], options),
     stats: (options) => queue.stats(options),
     incarnation: (options) => queue.incarnation(options),
-    audit: (options) => queue.audit(undefined, 9, options),
+    ...(queue.capabilities.keyed ? keyed : {}),
   };
 }
 

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import type { QueueEntry } from "../../contracts/queue.ts";
 import { sorted } from "../support/checks.ts";
-import { entryOf, idsOf, type QueueTest, take, unlessExact } from "./fixture.ts";
+import { entryOf, idsOf, type QueueFixture, type QueueTest, take, unlessExact } from "./fixture.ts";
+
+const TEN_HOURS_MS = 36_000_000;
+
+function unlessBands({ queue }: QueueFixture): string | undefined {
+  return queue.capabilities.order === "bands" ? undefined : "its order is exact";
+}
 
 function idsByRank(entries: readonly QueueEntry[]): string[] {
   return idsOf([...entries].sort((a, b) => a.rank - b.rank || (a.id < b.id ? -1 : 1)) as never);
@@ -39,15 +45,33 @@ export const ordering: readonly QueueTest[] = [
     },
   },
   {
-    name: "with an order by bands, a much lower rank is handed out before a much higher one",
-    leaveOut: ({ queue }) => (queue.capabilities.order === "bands" ? undefined : "its order is exact"),
+    name: "with an order by bands, a rank of ten hours ago is handed out before those of now, in every lane",
+    leaveOut: unlessBands,
     async run({ queue }) {
+      const nowMs = Date.now();
+      const urgent = nowMs - TEN_HOURS_MS;
       await queue.enqueue([
-        entryOf("a", { rank: 1e12 }),
-        entryOf("b", { rank: -1e15 }),
-        entryOf("c", { rank: 1e12 }),
+        entryOf("a", { rank: nowMs }),
+        entryOf("b", { rank: nowMs, lane: "n" }),
+        entryOf("c", { rank: urgent, lane: "n" }),
       ]);
-      assert.deepEqual(idsOf(await take(queue, ["m"], { max: 1 })), ["b"]);
+      await queue.enqueue([entryOf("d", { rank: nowMs + 1 }), entryOf("e", { rank: urgent + 1 })]);
+      const first = idsOf(await take(queue, ["m", "n"], { max: 1 }));
+      const second = idsOf(await take(queue, ["m", "n"], { max: 1 }));
+      assert.deepEqual([...first, ...second].sort(), ["c", "e"]);
+      assert.deepEqual(idsOf(await take(queue, ["m"])), ["a", "d"]);
+    },
+  },
+  {
+    name: "with an order by bands, what is of one band is handed out in the order in which it came",
+    leaveOut: unlessBands,
+    async run({ queue }) {
+      const rank = Date.now();
+      const ids = Array.from({ length: 30 }, (_, at) => `t${(at * 7) % 30}`);
+      await queue.enqueue(ids.slice(0, 12).map((id) => entryOf(id, { rank })));
+      await queue.enqueue(ids.slice(12).map((id) => entryOf(id, { rank })));
+      const first = idsOf(await take(queue, ["m"], { max: 5 }));
+      assert.deepEqual([...first, ...idsOf(await take(queue))], ids);
     },
   },
   {

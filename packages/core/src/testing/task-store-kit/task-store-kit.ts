@@ -2,6 +2,7 @@ import type { Kit } from "../kit/kit.ts";
 import { rowTests } from "../ledger-kit/ledger-kit.ts";
 import { applying } from "./applying.ts";
 import { claiming } from "./claiming.ts";
+import { dueTests } from "./due.ts";
 import { asLedgerFixture, type TaskStoreFixture, type TaskStoreTest } from "./fixture.ts";
 import { lifecycle } from "./lifecycle.ts";
 
@@ -18,5 +19,5 @@ const asLedger = rowTests.map((test): TaskStoreTest => {
 /** The rules of `TaskStore`, one test each. */
 export const taskStoreKit: Kit<TaskStoreFixture> = {
   contract: "TaskStore",
-  tests: [...asLedger, ...claiming, ...applying, ...lifecycle],
+  tests: [...asLedger, ...claiming, ...dueTests, ...applying, ...lifecycle],
 };

@@ -45,12 +45,6 @@ export const entering: readonly BrokenQueue[] = [
     })),
   },
   {
-    fault: "Ranks are not looked at.",
-    caughtBy: "with an order by bands, a much lower rank is handed out before a much higher one",
-    order: "bands",
-    plant: ranksOtherwise(() => 0),
-  },
-  {
     fault: "What is asked for of each lane is no bound.",
     caughtBy: "a take hands out no more than is asked for of each lane and in all",
     plant: takes((request) => ({ ...request, lanes: request.lanes.map((lane) => ({ ...lane, max: 1000 })) })),

@@ -20,6 +20,30 @@ export const telling: readonly BrokenQueue[] = [
     },
   },
   {
+    fault: "What is delayed counts as ready.",
+    caughtBy:
+      "what is ready is counted for each lane that is asked for, without what is delayed or delivered",
+    plant: () => {
+      const delayed = new Map<string, number>();
+      return (client) => ({
+        ...client,
+        enqueue: (batch, options) => {
+          for (const { lane, delayMs } of batch)
+            if (delayMs > 0) delayed.set(lane, (delayed.get(lane) ?? 0) + 1);
+          return client.enqueue(batch, options);
+        },
+        stats: async (options) => {
+          const stats = await client.stats(options);
+          const ready = stats.ready?.map((count, at) => {
+            const { lane = "", background } = options?.lanes?.[at] ?? {};
+            return background ? count : count + (delayed.get(lane) ?? 0);
+          });
+          return { ...stats, ready };
+        },
+      });
+    },
+  },
+  {
     fault: "An audit misses what is delivered.",
     caughtBy: "an audit tells the ids of all entries in order, also of those that are delayed or delivered",
     plant: () => {

@@ -5,6 +5,7 @@ import type {
   ApplyRequest,
   Claim,
   ClaimRequest,
+  DueListRequest,
   TaskStore,
 } from "../../../../src/contracts/task-store.ts";
 import { GatewayError } from "../../../../src/errors.ts";
@@ -67,7 +68,55 @@ function claimingAlways(client: TaskStore): TaskStore {
   };
 }
 
+/** Does something else with each list of what is due. */
+function listsDue(
+  change: (
+    tasks: readonly TaskRecord[],
+    request: DueListRequest,
+    client: TaskStore,
+  ) => Promise<readonly TaskRecord[]> | readonly TaskRecord[],
+): TaskStoreFault {
+  return () => (client) => ({
+    ...client,
+    list: async (request, options) => {
+      const page = await client.list(request, options);
+      if (request === undefined || !("due" in request)) return page;
+      return { ...page, items: await change(page.items, request, client) };
+    },
+  });
+}
+
 export const BROKEN_TASK_STORES: readonly Broken<TaskStoreFault>[] = [
+  {
+    fault: "What is due is listed lane by lane.",
+    caughtBy: "what is due is listed lowest rank first over its lanes, at most so many of each",
+    plant: listsDue((tasks) =>
+      [...tasks].sort((a, b) => (a.model < b.model ? -1 : a.model > b.model ? 1 : 0)),
+    ),
+  },
+  {
+    fault: "A page of a lane begins with the last task of the page before.",
+    caughtBy: "a lane is walked by cursor in the order of its ranks, each task once",
+    plant: () => {
+      const last = new Map<string, TaskRecord>();
+      return (client) => ({
+        ...client,
+        list: async (request, options) => {
+          const page = await client.list(request, options);
+          if (request === undefined || !("due" in request)) return page;
+          const before = request.cursor === undefined ? undefined : last.get(request.cursor);
+          const end = page.items.at(-1);
+          if (page.nextCursor !== undefined && end !== undefined) last.set(page.nextCursor, end);
+          return before === undefined ? page : { ...page, items: [before, ...page.items.slice(1)] };
+        },
+      });
+    },
+  },
+  {
+    fault: "What is delayed is never due again.",
+    caughtBy: "what is granted, has ended or is delayed is not due, until its back-off is over",
+    plant: listsDue((tasks) => tasks.filter(({ notBeforeAtMs }) => notBeforeAtMs === undefined)),
+  },
   {
     fault: "A claim takes the last of its servers that has room.",
     caughtBy: "a claim takes the first of its servers that has a free slot, and is full when none has",
