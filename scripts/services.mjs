@@ -1,12 +1,12 @@
 // Starts the real servers that the tests need, runs a command with their addresses in its environment, and ends them:
-// PostgreSQL, a transaction pooler and S3 on loopback, each on a port of its own, with data that goes with it.
+// databases, brokers, S3 and what else there is, on loopback, each on a port of its own, with data that goes with it.
 //
-//   npm run services -- [--only pg,s3] [--build-minio] -- COMMAND ARGS...
+//   npm run services -- [--only pg,s3] [--with rabbitmq4] [--build-minio] -- COMMAND ARGS...
 //   npm run services -- --help
 
 import { parseArgs } from "node:util";
 import { endAs, onEnd, runCommand } from "./services/command.mjs";
-import { services, startServices, usualServices } from "./services/launcher.mjs";
+import { readNames, services, startServices, usualServices } from "./services/launcher.mjs";
 import { installPackages, whyNot } from "./services/packages.mjs";
 
 const say = (line) => console.error(`[services] ${line}`);
@@ -16,6 +16,7 @@ const help = `npm run services -- [options] [-- COMMAND ARGS...]
 Without a command it prints one line "export NAME=value" for each variable and stays until it is told to end.
 
   --only NAMES     only these, separated by commas
+  --with NAMES     these, too, of those that nobody has without asking: rabbitmq4
   --build-minio    MinIO, too; builds it with Go where that has not been done
   --install        installs what is missing (as root on Debian), starts nothing
   --list           what there is
@@ -34,6 +35,7 @@ function readArguments() {
   const command = end === -1 ? [] : own.slice(end + 1);
   const options = {
     only: { type: "string" },
+    with: { type: "string" },
     "build-minio": { type: "boolean", default: false },
     install: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
@@ -46,14 +48,13 @@ function readArguments() {
   }
 }
 
-function namesOf(text, buildMinio) {
-  if (text === undefined) return usualServices({ buildMinio });
-  const names = text.split(",").filter((name) => name !== "");
-  const unknown = names.find((name) => !Object.hasOwn(services, name));
-  if (unknown !== undefined || names.length === 0) {
-    usage(`--only is "${text}"; give some of ${Object.keys(services).join(",")}, separated by commas`);
+function namesOf({ only, with: more, "build-minio": buildMinio }) {
+  try {
+    if (only !== undefined) return readNames("--only", only);
+    return usualServices({ buildMinio, more: more === undefined ? [] : readNames("--with", more) });
+  } catch ({ message }) {
+    return usage(message);
   }
-  return names;
 }
 
 function list() {
@@ -114,7 +115,7 @@ const { values, command } = readArguments();
 if (values.help) console.log(help);
 else if (values.list) list();
 else {
-  const names = namesOf(values.only, values["build-minio"]);
+  const names = namesOf(values);
   if (values.install) process.exitCode = await install(names);
   else await run(names, command, values["build-minio"]);
 }

@@ -2,7 +2,7 @@
 // of output is always `N passed, N failed`, counted from vitest's JSON report, so that a machine can read the outcome
 // without parsing anything else: a suite that could not be loaded counts as a failure, and so does a run without a test.
 //
-//   npm test -- [--no-services] [--build-minio] [filters and options of vitest]
+//   npm test -- [--no-services] [--with rabbitmq4] [--build-minio] [filters and options of vitest]
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readReasons, readReport, summary } from "./lib/test-report.mjs";
 import { endAs, runCommand } from "./services/command.mjs";
-import { startServices } from "./services/launcher.mjs";
+import { readNames, startServices } from "./services/launcher.mjs";
 import { servicesFor } from "./services/needed.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -18,6 +18,8 @@ const isCi = process.env.CI === "true";
 const own = new Set(["--no-services", "--build-minio"]);
 const isAsked = (flag) => process.argv.includes(flag);
 const args = process.argv.slice(2).filter((arg) => !own.has(arg));
+const at = args.indexOf("--with");
+const more = at === -1 ? undefined : (args.splice(at, 2)[1] ?? "");
 
 const folder = mkdtempSync(join(tmpdir(), "modelgate-test-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -36,7 +38,8 @@ async function startWanted() {
   const buildMinio = isAsked("--build-minio");
   const say = (line) => console.error(`[services] ${line}`);
   try {
-    return await startServices(servicesFor(args, { root, buildMinio }), { say, buildMinio });
+    const asked = { root, buildMinio, more: more === undefined ? [] : readNames("--with", more) };
+    return await startServices(servicesFor(args, asked), { say, buildMinio });
   } catch (error) {
     return { ...none, failed: [{ name: "all", reason: error.message }] };
   }

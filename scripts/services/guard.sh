@@ -16,16 +16,23 @@ while IFS= read -r line; do
 $line"
 done
 
-# Servers by the folder that they work in; a shell that somebody left there is not one.
-servers() {
+# Those of the named programs that work there; a shell that somebody left there is no server.
+working() {
   echo "$watched" | while IFS= read -r path; do
     find /proc -maxdepth 2 -name cwd \( -lname "$path" -o -lname "$path/*" \) -printf '%h\n' 2>/dev/null
   done | while IFS= read -r process; do
-    case $(cat "$process/comm" 2>/dev/null) in
-      postgres | initdb | pgbouncer | minio | radosgw* | ceph* | setpriv) echo "${process#/proc/}" ;;
-      unshare | nsenter | dockerd | containerd | docker-registry) echo "${process#/proc/}" ;;
-    esac
+    name=$(cat "$process/comm" 2>/dev/null)
+    for pattern; do
+      # shellcheck disable=SC2254
+      case $name in $pattern) echo "${process#/proc/}" ;; esac
+    done
   done
+}
+
+servers() {
+  working postgres initdb pgbouncer minio 'radosgw*' 'ceph*' setpriv redis-server valkey-server \
+    unshare nsenter dockerd containerd docker-registry \
+    epmd beam.smp erl_child_setup inet_gethost cpu_sup memsup 'ld-linux-*'
 }
 
 # What an engine in its folder has besides processes: control groups, and a route while its machine is down.
@@ -49,6 +56,8 @@ while [ -n "$found" ] && [ "$tries" -lt 100 ]; do
   found=$(servers)
 done
 
+# A broker's own shells end when it does, unless they are stopped.
+for process in $(working sh); do kill -CONT "$process" 2>/dev/null; done
 machines remove
 # A killed PostgreSQL leaves a segment of System V shared memory behind; the seventh line of its lock file names it.
 for lock in "$folder"/*/data/postmaster.pid; do

@@ -10,10 +10,13 @@ import { startPgbouncer } from "./pgbouncer.mjs";
 import { startPostgres } from "./postgres.mjs";
 import { startPrometheus } from "./prometheus.mjs";
 import { installPythonClient, startPythonClient } from "./python-client.mjs";
+import { startRabbitmq } from "./rabbitmq.mjs";
+import { keepRabbitmq4 } from "./rabbitmq-binaries.mjs";
+import { keepValkey, startRedis, startValkey } from "./redis.mjs";
 
 /**
  * `variables` of the environment name the service; `after` is what has to be there before, and `install` brings what is
- * in no package of Debian.
+ * in no package of this Debian. One that `isExtra` is started only where somebody asked for it.
  */
 export const services = {
   pg: { title: "PostgreSQL 15", variables: ["PG_URL"], start: () => startPostgres({ version: 15 }) },
@@ -27,6 +30,29 @@ export const services = {
       return startPgbouncer({ url: env.PG_URL });
     },
   },
+  redis: {
+    title: "Redis 7, which keeps nothing over a restart",
+    variables: ["REDIS_URL"],
+    start: () => startRedis(),
+  },
+  valkey: {
+    title: "Valkey 8, which keeps nothing over a restart",
+    variables: ["VALKEY_URL"],
+    install: (options) => keepValkey(options),
+    start: (_env, { say }) => startValkey({ say }),
+  },
+  rabbitmq: {
+    title: "RabbitMQ 3.10 with its management plugin",
+    variables: ["AMQP_URL"],
+    start: () => startRabbitmq(),
+  },
+  rabbitmq4: {
+    title: "RabbitMQ 4, only with --with rabbitmq4",
+    variables: ["AMQP4_URL"],
+    isExtra: true,
+    install: (options) => keepRabbitmq4(options),
+    start: (_env, { say }) => startRabbitmq({ version: 4, say }),
+  },
   s3: {
     title: "Ceph's S3 gateway on a store in memory",
     variables: ["S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"],
@@ -35,6 +61,7 @@ export const services = {
   minio: {
     title: "MinIO, a second S3 server, only where MODELGATE_MINIO_BINARY names it or with --build-minio",
     variables: ["MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"],
+    isExtra: true,
     start: (_env, { buildMinio, say }) => startMinio({ build: buildMinio, say }),
   },
   docker: {
@@ -62,9 +89,19 @@ export const services = {
 };
 
 /** What is started when nobody says which. */
-export function usualServices({ buildMinio = false } = {}) {
-  const isMinioWanted = buildMinio || Boolean(process.env.MODELGATE_MINIO_BINARY);
-  return Object.keys(services).filter((name) => name !== "minio" || isMinioWanted);
+export function usualServices({ buildMinio = false, more = [] } = {}) {
+  const asked = [...more];
+  if (buildMinio || process.env.MODELGATE_MINIO_BINARY) asked.push("minio");
+  return Object.keys(services).filter((name) => !services[name].isExtra || asked.includes(name));
+}
+
+/** The names in `text`, separated by commas; throws for one that there is not. */
+export function readNames(option, text) {
+  const names = text.split(",").filter((name) => name !== "");
+  if (names.length > 0 && names.every((name) => Object.hasOwn(services, name))) return names;
+  throw new Error(
+    `${option} is "${text}"; give some of ${Object.keys(services).join(",")}, separated by commas`,
+  );
 }
 
 /**

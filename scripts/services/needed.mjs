@@ -11,6 +11,10 @@ const wordOf = {
   pg: "PG",
   pg18: "PG18",
   pgbouncer: "PGBOUNCER",
+  redis: "REDIS",
+  valkey: "VALKEY",
+  rabbitmq: "AMQP",
+  rabbitmq4: "AMQP4",
   s3: "S3",
   minio: "MINIO",
   docker: "DOCKER",
@@ -23,8 +27,8 @@ const ofClients =
   /\b(?:DOCKER_(?:HOST|TLS_VERIFY|CERT_PATH|CONFIG|CONTEXT|API_VERSION)|MLFLOW_(?:TRACKING|S3|ENABLE)_[A-Z_]+)\b/g;
 
 /** `filters` are arguments of vitest; without any, or when it cannot list what they choose, all may be wanted. */
-export function servicesFor(filters, { root, buildMinio }) {
-  const usual = usualServices({ buildMinio });
+export function servicesFor(filters, { root, buildMinio, more }) {
+  const usual = usualServices({ buildMinio, more });
   const files = filters.length === 0 ? undefined : chosenFiles(filters, root);
   if (files === undefined) return usual;
   const texts = textsOf(files);

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { findPostgres } from "./postgres-binaries.mjs";
 import { findProgram } from "./programs.mjs";
 import { canMakeVenv } from "./python-venv.mjs";
+import { findRabbitmq } from "./rabbitmq-binaries.mjs";
 import { isRoot } from "./user.mjs";
 
 const updateTries = 5;
@@ -27,12 +28,19 @@ const packages = {
   iproute2: has("ip"),
   "docker-registry": has("docker-registry"),
   prometheus: has("prometheus"),
+  "redis-server": has("redis-server"),
+  "rabbitmq-server": () => findRabbitmq() !== undefined,
   "python3-venv": canMakeVenv,
 };
 const needs = {
   pg: ["postgresql-15", "openssl"],
   pg18: ["openssl"],
   pgbouncer: ["postgresql-15", "pgbouncer"],
+  redis: ["redis-server", "openssl"],
+  // For its libraries.
+  valkey: ["redis-server", "openssl"],
+  rabbitmq: ["rabbitmq-server", "openssl"],
+  rabbitmq4: ["openssl"],
   s3: ["ceph-mon", "ceph-osd", "radosgw", "openssl"],
   docker: ["docker.io", "iptables", "iproute2", "docker-registry", "openssl"],
   mlflow: ["python3-venv"],

@@ -27,7 +27,7 @@ export function launch(args: readonly string[], env: Record<string, string> = {}
 
 export function run(command: string, args: readonly string[], env: Record<string, string> = {}): Launched {
   const own = Object.entries(process.env).filter(
-    ([name]) => !/^(PG|PGBOUNCER|S3|MINIO|DOCKER)\d*_/.test(name),
+    ([name]) => !/^(PG|PGBOUNCER|S3|MINIO|DOCKER|REDIS|VALKEY|AMQP)\d*_/.test(name),
   );
   const child = spawn(command, args, {
     cwd: root,
