@@ -1,4 +1,4 @@
-import { type ExchangeRequest, GatewayError, type Settlement } from "@modelgate/core";
+import { type ExchangeRequest, GatewayError, type ServerWant, type Settlement } from "@modelgate/core";
 
 /** Whether a text comes back from the database as it went in. */
 export function isStorable(text: string | undefined): boolean {
@@ -21,7 +21,11 @@ export function refusalOfSettlement(item: Settlement): GatewayError | undefined 
 }
 
 /** Throws `INVALID_REQUEST` for names that a row cannot hold. */
-export function requireStorable(request: ExchangeRequest): void {
+export function requireStorable(
+  request: Pick<ExchangeRequest, "runner" | "incarnation"> & {
+    readonly want: readonly Pick<ServerWant, "server" | "instance">[];
+  },
+): void {
   const { runner, incarnation, want } = request;
   if (
     isStorable(runner) &&

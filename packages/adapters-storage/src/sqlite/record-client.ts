@@ -21,6 +21,10 @@ export class SqliteRecords implements RecordStore {
     this.#onClose = onClose;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   async get(key: string, options?: OperationOptions): Promise<StoredRecord | undefined> {
     const record = await this.#call<WireRecord | null>(options, { op: "record-get", key: requireKey(key) });
     return record === null ? undefined : toStoredRecord(record);

@@ -1,9 +1,10 @@
-import { type Closable, GatewayError, type Ledger, type RecordStore } from "@modelgate/core";
+import { type Closable, GatewayError, type Ledger, type RecordStore, type TaskStore } from "@modelgate/core";
 import type { BringsTasks } from "../rows/bring.ts";
 import { type DriverName, requireDriverName } from "./driver.ts";
 import { SqliteLedger } from "./ledger-client.ts";
 import { SqliteRecords } from "./record-client.ts";
 import { StoreClient } from "./store-client.ts";
+import { SqliteTaskStore } from "./task-store-client.ts";
 
 export interface SqliteStoreOptions {
   /** Where `modelgate.db` is; made if it is not there, readable by its owner only. On a local disk. */
@@ -17,6 +18,8 @@ export interface SqliteStoreOptions {
 /** A ledger and a record store in one database file. */
 export interface SqliteStore extends Closable {
   readonly ledger: Ledger & BringsTasks;
+  /** The tasks of the ledger without its order, for `composeLedger` and a queue of another kind. */
+  readonly tasks: TaskStore;
   readonly records: RecordStore;
 }
 
@@ -26,7 +29,8 @@ const DEFAULT_BUSY_TIMEOUT_MS = 10_000;
  * Everything in one SQLite database, which a thread of its own works on. It opens at the first call; call
  * `ledger.stats()` to learn early whether it can. Any number of processes on one machine may share the directory.
  *
- * Closing the ledger and the records closes the store, as does `close`, which first finishes what was called before.
+ * Closing the records and the ledger, or the task store where that is used in its place, closes the store, as does
+ * `close`, which first finishes what was called before.
  *
  * Calls reject `STORE_UNAVAILABLE`, `STORE_FULL`, `STORE_READ_ONLY`, `STORE_TOO_NEW` and `CLOSED`. An abort ends the
  * wait alone: what has reached the thread still takes effect.
@@ -54,20 +58,21 @@ export function openSqliteStore(options: SqliteStoreOptions): { store: SqliteSto
   }
   const driver = requireDriverName(options.driver ?? process.env["MODELGATE_SQLITE_DRIVER"]);
   const client = new StoreClient({ directory, busyTimeoutMs, driver });
-  let open = 2;
   const onClose = async (): Promise<void> => {
-    open -= 1;
-    if (open === 0) await client.close();
-    else await client.idle();
+    // Of ledger and tasks most callers use one, and close that alone.
+    const isInUse = ledger.isInUse || tasks.isInUse || !(ledger.isClosed || tasks.isClosed);
+    await (isInUse || !records.isClosed ? client.idle() : client.close());
   };
   const ledger = new SqliteLedger(client, onClose);
+  const tasks = new SqliteTaskStore(client, onClose);
   const records = new SqliteRecords(client, onClose);
   const store: SqliteStore = {
     ledger,
+    tasks,
     records,
     async close() {
       await client.close();
-      await Promise.all([ledger.close(), records.close()]);
+      await Promise.all([ledger.close(), tasks.close(), records.close()]);
     },
   };
   return { store, client };

@@ -7,6 +7,7 @@ import {
   type SweepRequest,
   type TaskRecord,
 } from "@modelgate/core";
+import type { DueQuery } from "../rows/due-query.ts";
 import type { ListQuery } from "../rows/list-query.ts";
 import type { SqlRow } from "../rows/task-row.ts";
 import type { BodySlice } from "./body-pack.ts";
@@ -27,10 +28,13 @@ export type Operation =
   | { readonly op: "submit"; readonly tasks: readonly WireTask[] }
   | { readonly op: "bring"; readonly tasks: readonly WireBrought[] }
   | ({ readonly op: "exchange" } & WireExchange)
+  | ({ readonly op: "apply" } & WireApply)
+  | ({ readonly op: "claim" } & WireClaims)
   | { readonly op: "amend"; readonly items: readonly WireAmendment[] }
   | { readonly op: "sweep"; readonly request: SweepRequest }
   | { readonly op: "get"; readonly ids: readonly string[]; readonly bodies: "none" | "payload" | "result" }
   | { readonly op: "list"; readonly request: ListQuery }
+  | { readonly op: "due"; readonly request: DueQuery }
   | { readonly op: "stats" }
   | { readonly op: "record-get"; readonly key: string }
   | {
@@ -95,7 +99,8 @@ export type WireWant = readonly [
   number,
 ];
 
-export interface WireExchange {
+/** All of an exchange that needs no order. */
+export interface WireExchangeParts {
   readonly runner: string;
   readonly incarnation: string;
   readonly sequence: number;
@@ -103,13 +108,34 @@ export interface WireExchange {
   readonly leaseMs: number;
   readonly settle: readonly WireSettlement[];
   readonly renew: readonly (readonly [string, number, 0 | 1])[];
-  readonly want: readonly WireWant[];
   readonly recover: number;
   readonly release: readonly (readonly [string, string, number])[];
+}
+
+export interface WireExchange extends WireExchangeParts {
+  readonly want: readonly WireWant[];
   /** Long lists of models that the worker does not know yet, and those that it may forget. */
   readonly models?: readonly (readonly [number, readonly string[]])[] | undefined;
   readonly forget?: readonly number[] | undefined;
 }
+
+export interface WireApply extends WireExchangeParts {
+  readonly servers: readonly string[];
+}
+
+export interface WireClaims {
+  readonly runner: string;
+  readonly incarnation: string;
+  readonly sequence: number;
+  readonly leaseMs: number;
+  readonly claims: readonly WireClaim[];
+}
+
+/** A task and its servers, each with instance and limit. */
+export type WireClaim = readonly [string, readonly (readonly [string, string | null, number])[]];
+
+/** What is left of its delay in milliseconds, or what else became of it. */
+export type WireClaimed = "full" | "gone" | number | WireGrant;
 
 /** 0 accepted, 1 cancel requested, 2 unknown, stale with attempt and state, or refused. */
 export type WireOutcome = 0 | 1 | 2 | readonly [number, string] | WireError;
@@ -127,6 +153,15 @@ export interface WireExchanged {
   readonly grants: readonly WireGrant[];
   readonly orphans: readonly WireHold[];
   readonly due?: number | undefined;
+}
+
+export interface WireApplied extends Omit<WireExchanged, "due"> {
+  readonly repeated: boolean;
+  /** Rows of what waits again. */
+  readonly returned: readonly SqlRow[];
+  /** Slots in use, for each server that was asked for. */
+  readonly used: readonly number[];
+  readonly held: readonly string[];
 }
 
 /** Server, task, attempt, instance. */

@@ -7,7 +7,7 @@ import { sqliteStore } from "../../src/sqlite/sqlite-store.ts";
 // that the store has acknowledged.
 
 const [directory = "", command = "", argument = ""] = process.argv.slice(2);
-const { ledger, records, close } = sqliteStore({ directory });
+const { ledger, tasks, records, close } = sqliteStore({ directory });
 
 function newTask(id: string, repeatable = true): NewTask {
   const inline = new TextEncoder().encode(`payload of ${id}`);
@@ -72,6 +72,35 @@ async function claim(runMs: number): Promise<void> {
     for (const { task, attempt } of grants) granted.push(`${task.id}/${attempt}`);
   }
   process.stdout.write(`${JSON.stringify({ exchanges, granted })}\n`);
+  await close();
+}
+
+/** Claims every task, many at a time and for two servers, in an order of its own. */
+async function claimAll(runner: string): Promise<void> {
+  const ids: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await tasks.list({ limit: 1000, cursor });
+    ids.push(...page.items.map(({ id }) => id));
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  if (runner === "backwards") ids.reverse();
+  const call = { runner, incarnation: "1", leaseMs: 60_000 };
+  const granted: string[] = [];
+  const others: string[] = [];
+  process.stdout.write("ready\n");
+  for (let sequence = 1; ids.length > 0; sequence += 1) {
+    const nothing = { settle: [], renew: [], recover: 0, release: [], servers: [] };
+    await tasks.apply({ ...call, ...nothing, sequence, acknowledged: sequence - 1 });
+    const claims = ids.splice(0, 20).map((id) => {
+      return { id, servers: ["s", "t"].map((server) => ({ server, limit: 600 })) };
+    });
+    for (const claimed of await tasks.claim({ ...call, sequence, claims })) {
+      if (claimed.outcome === "granted") granted.push(`${claimed.grant.task.id}/${claimed.grant.attempt}`);
+      else others.push(claimed.outcome);
+    }
+  }
+  process.stdout.write(`${JSON.stringify({ granted, others })}\n`);
   await close();
 }
 
@@ -140,6 +169,7 @@ async function count(times: number): Promise<void> {
 const COMMANDS: Record<string, () => Promise<void>> = {
   submit,
   claim: () => claim(Number(argument)),
+  "claim-all": () => claimAll(argument),
   hold,
   open,
   exit,

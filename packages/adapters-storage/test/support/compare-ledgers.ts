@@ -1,5 +1,5 @@
 import { GatewayError, type Ledger } from "@modelgate/core";
-import { memoryLedger } from "@modelgate/core/memory";
+import { type MemoryLedgerOptions, memoryLedger } from "@modelgate/core/memory";
 import { expect } from "vitest";
 import { RandomCalls } from "../sqlite/random-calls.ts";
 
@@ -36,9 +36,10 @@ export async function compareLedgers(
   seed: number,
   ledger: Ledger,
   freeze: (nowMs: number) => Promise<void>,
+  inMemory: (options: MemoryLedgerOptions) => Ledger = memoryLedger,
 ): Promise<void> {
   let nowMs = 1_700_000_000_000;
-  const oracle = memoryLedger({
+  const oracle = inMemory({
     clock: { now: () => nowMs, monotonic: () => nowMs, after: () => () => {} },
     random: () => 0.5,
   });

@@ -11,7 +11,7 @@ const FEW_LANES = 16;
 const MOST_PASSED = 2048;
 
 /** Below every rank and id. */
-const START = { rank: -1e18, id: "" } as const;
+export const START = { rank: -1e18, id: "" } as const;
 
 const IN_LANE = `
 SELECT id, rank FROM tasks WHERE model = ? AND background = ? AND ready = 1 AND (rank, id) > (?, ?)

@@ -1,6 +1,9 @@
 import type { Operation } from "../wire.ts";
 import { amend } from "./amend.ts";
+import { apply } from "./apply.ts";
 import { bring } from "./bring.ts";
+import { claim } from "./claim.ts";
+import { listDue } from "./due.ts";
 import { exchange } from "./exchange.ts";
 import { getTasks, readStats } from "./reads.ts";
 import { deleteRecord, getRecord, listRecords, putRecord } from "./record-table.ts";
@@ -12,6 +15,8 @@ const WRITES = new Set<Operation["op"]>([
   "submit",
   "bring",
   "exchange",
+  "apply",
+  "claim",
   "amend",
   "sweep",
   "record-put",
@@ -31,6 +36,10 @@ export function write(session: Session, call: Operation): unknown {
       return bring(session, call.tasks);
     case "exchange":
       return exchange(session, call);
+    case "apply":
+      return apply(session, call);
+    case "claim":
+      return claim(session, call);
     case "amend":
       return amend(session, call.items);
     case "sweep":
@@ -52,6 +61,8 @@ export function read(
   switch (call.op) {
     case "get":
       return getTasks(db, bytesOut, call.ids, call.bodies);
+    case "due":
+      return listDue(db, nowMs, call.request);
     case "stats":
       return readStats(db, nowMs);
     case "record-get":

@@ -20,6 +20,8 @@ export interface Session {
   bytesIn: ArrayBuffer | undefined;
   /** The bytes that go back with the replies. */
   readonly bytesOut: BodyPack;
+  /** While an apply is at work: the tasks that wait again because of it. */
+  returned: Set<string> | undefined;
   /** Whether each item has a savepoint of its own, because the batch failed without. */
   readonly isCareful: boolean;
 }

@@ -73,6 +73,7 @@ export class Store {
       modelLists: this.#modelLists,
       bytesIn: undefined,
       bytesOut,
+      returned: undefined,
       isCareful,
     };
   }

@@ -42,6 +42,7 @@ export function update(session: Session, before: StoredTask, after: TaskRecord):
     .run([...progressOf(after, ready, isOrphan ? nextOrphaned(session) : null), before.seq]);
   if (waits || waited) {
     const change = waits === waited ? 0 : waits ? 1 : -1;
+    if (change === 1) session.returned?.add(after.id);
     session.lanes.change(after.model, background, change, after.payload.sizeBytes);
   }
 }
