@@ -1,6 +1,6 @@
 import type { TaskRecord } from "@modelgate/core";
 import { beforeBrought, broughtHold } from "@modelgate/core/adapter";
-import { identityOf } from "../rows/task-row.ts";
+import { namingColumns, payloadColumns } from "./new-columns.ts";
 import { statement } from "./pool.ts";
 import type { Session } from "./session.ts";
 import { type TaskChange, writeTasks } from "./task-rows.ts";
@@ -64,17 +64,10 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[]) ON CONFL
 
 function columnsOf(tasks: readonly TaskRecord[]): unknown[] {
   return [
-    tasks.map(({ id }) => id),
-    tasks.map(({ model }) => model),
-    tasks.map(({ operation }) => operation),
-    tasks.map(({ owner }) => owner),
-    tasks.map(({ background }) => (background ? 1 : 0)),
-    tasks.map(({ priority }) => priority),
+    ...namingColumns(tasks),
     tasks.map(({ rank }) => rank),
     tasks.map(({ createdAtMs }) => createdAtMs),
     tasks.map(({ deadlineAtMs }) => deadlineAtMs),
-    tasks.map(({ payload }) => payload.sizeBytes),
-    tasks.map(identityOf),
-    tasks.map(({ payload }) => payload.inline ?? null),
+    ...payloadColumns(tasks),
   ];
 }

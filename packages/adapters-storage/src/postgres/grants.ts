@@ -23,16 +23,20 @@ const BUCKETS = 64;
 /** Lanes up to this number are read each on its own; of more, first the heads. */
 const FEW_LANES = 4;
 
-/** Keeps everybody else from granting on these servers until the transaction ends, and reads. Waits for nothing. */
-export function look(session: Session, { want }: ExchangeRequest): Look | undefined {
-  if (want.length === 0) return undefined;
-  const { tx, sql, schema } = session;
-  const servers = [...new Set(want.map(({ server }) => server))];
+/** Keeps everybody else from granting on these servers until the transaction ends. Waits for nothing. */
+export function lockServers({ tx, sql, schema }: Session, servers: readonly string[]): void {
   const buckets = [...new Set(servers.map((server) => lockNumber(server) & (BUCKETS - 1)))].sort(
     (a, b) => a - b,
   );
-  const locked = tx.query(sql.lockServers, [lockNumber("servers", schema), buckets]);
-  locked.catch(() => {});
+  void tx.query(sql.lockServers, [lockNumber("servers", schema), buckets]);
+}
+
+/** Locks the wanted servers and reads. Waits for nothing. */
+export function look(session: Session, { want }: ExchangeRequest): Look | undefined {
+  if (want.length === 0) return undefined;
+  const { tx, sql } = session;
+  const servers = [...new Set(want.map(({ server }) => server))];
+  lockServers(session, servers);
   const lanes = lanesOf(want);
   const columns = [
     lanes.map(({ model }) => model),
@@ -198,10 +202,10 @@ export async function withPayloads(
   });
 }
 
-/** Holds on the wanted servers that nobody looks after, in the order of the wants. */
-export async function orphanHolds({ want }: ExchangeRequest, seen: Look | undefined): Promise<OrphanHold[]> {
-  const holds = new Map((await seen?.holds)?.map((row) => [row[0] as string, row]));
-  return want.flatMap(({ server }) => {
+/** Of the holds that were read, those that nobody looks after, in the order of the servers. */
+export function orphanHolds(servers: readonly string[], rows: readonly SqlRow[]): OrphanHold[] {
+  const holds = new Map(rows.map((row) => [row[0] as string, row]));
+  return servers.flatMap((server) => {
     const [, id, attempt, instance, isOrphan] = holds.get(server) ?? [];
     if (!isOrphan) return [];
     const hold = { server, id: id as string, attempt: attempt as number };

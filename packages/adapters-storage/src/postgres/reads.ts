@@ -4,7 +4,11 @@ import { cursorOf, toListQuery } from "../rows/list-query.ts";
 import { isStorable } from "../rows/storable.ts";
 import { TASK_COLUMNS, toRecord } from "../rows/task-row.ts";
 import { type PostgresPool, statement } from "./pool.ts";
+import { ENDED_ROW, LIVE_ROW } from "./statement-parts.ts";
 import type { Statements } from "./statements.ts";
+
+/** The states from here on are terminal. */
+const FIRST_ENDED = 3;
 
 /** Tasks by id, with the inline bytes that were asked for. */
 export async function getTasks(
@@ -61,12 +65,21 @@ export async function listTasks(pool: PostgresPool, request: ListRequest): Promi
   add((place) => `created_at < ${place}`, query.createdBeforeMs);
   add((place) => `state = ANY (${place}::smallint[])`, query.states);
   const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
-  const text = `SELECT ${TASK_COLUMNS} FROM ${pool.options.schema}.tasks ${condition}
+  const text = `SELECT ${TASK_COLUMNS} FROM ${sourceOf(pool.options.schema, query.states)} ${condition}
 ORDER BY created_at DESC, id_by_age DESC LIMIT ${limit + 1}`;
   const rows = await pool.query(statement(text), values);
   const items = rows.slice(0, limit).map((row) => toRecord(row));
   const last = items.at(-1);
   return { items, nextCursor: rows.length > limit && last !== undefined ? cursorOf(last) : undefined };
+}
+
+/** Where tasks in these states are: a page of what waits must not read over all that has ended, nor the other way. */
+function sourceOf(schema: string, states: readonly number[] | undefined): string {
+  const tables = new Set(states?.map((state) => (state < FIRST_ENDED ? "live" : "ended")));
+  const [table] = tables.size === 1 ? tables : ["tasks"];
+  if (table === "live") return `(SELECT ${LIVE_ROW}, id || '' AS id_by_age FROM ${schema}.live) AS task`;
+  if (table === "ended") return `(SELECT ${ENDED_ROW}, id || '' AS id_by_age FROM ${schema}.ended) AS task`;
+  return `${schema}.tasks`;
 }
 
 /** A part of a lane: how many wait, their bytes and their first rank; or, without a model, what is scheduled and runs. */

@@ -1,4 +1,4 @@
-import type { Transaction } from "./pool.ts";
+import type { Statement, Transaction } from "./pool.ts";
 import type { Statements } from "./statements.ts";
 
 /** What the parts of one transaction share. */
@@ -9,3 +9,6 @@ export interface Session {
   /** The dice of back-off, from 0 up to 1. */
   readonly random: () => number;
 }
+
+/** Lets a transaction commit without waiting for the disk: a crash of the server may forget it. */
+export const FORGETTABLE: Statement = { name: "", text: "SET LOCAL synchronous_commit = off" };

@@ -55,13 +55,14 @@ export interface Rest {
   readonly leaseMs: number;
 }
 
-/** Runs the items that no single statement could write, in order, and writes what became of each task. */
+/** Runs the items that no single statement could write, in order, and writes what became of each task; gives all
+ * that it saw. */
 export async function settleRest(
   session: Session,
   { settle: settlements, renew: renewals, leaseMs }: Rest,
   nowMs: number,
   outcomes: { readonly settled: ExchangeOutcome[]; readonly renewed: ExchangeOutcome[] },
-): Promise<void> {
+): Promise<TaskChange[]> {
   const ids = [...new Set([...settlements, ...renewals].map(({ item }) => item.id))];
   const found = await lockTasks(session, ids);
   const now = new Map<string, TaskChange>();
@@ -90,6 +91,7 @@ export async function settleRest(
     outcomes.renewed[index] = apply(item.id, (current) => renew(current, item, leaseMs, nowMs));
   await writeTasks(session, [...now.values()], nowMs);
   await dropHolds(session, released);
+  return Array.from(found, ([id, before]) => now.get(id) ?? { before, after: before.task });
 }
 
 /** Frees servers from the tasks that took them; from one attempt only where it is named. */

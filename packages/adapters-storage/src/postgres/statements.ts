@@ -1,14 +1,16 @@
 import { TASK_COLUMNS } from "../rows/task-row.ts";
+import { type ClaimStatements, claimTexts } from "./claim-statements.ts";
 import { type Statement, statement } from "./pool.ts";
-
-/** The columns of a record, of a row of `live`. */
-const LIVE = TASK_COLUMNS.replace("finished_at", "NULL")
-  .replace("ended_by", "NULL")
-  .replace("result", "NULL");
-
-/** What `grant` gives back of each task, before the bytes of its payload. */
-const GRANTED = `seq, id, model, background, rank, attempt, server, instance, started_at, cancel_at, priority, failures, lost,
-  error, created_at, deadline_at, operation, owner, payload_bytes, identity`;
+import {
+  ADD_TO_LANES,
+  GRANTED,
+  GRANTED_LIVE,
+  inSlots,
+  LIVE,
+  listOf,
+  noteGranted,
+  setGranted,
+} from "./statement-parts.ts";
 
 /** What both tables have and an ending leaves as it was. */
 const KEPT = `seq, id, model, background, created_at, deadline_at, operation, owner, payload_bytes, identity, forgotten`;
@@ -25,15 +27,8 @@ const CHANGE = `id text, state smallint, ready smallint, rank double precision, 
 const SET = `state, ready, rank, attempt, holder, lease_at, server, instance, sent_at, run_id, recovering, not_before, started_at,
   cancel_at, priority, failures, lost, error, orphaned`;
 
-function listOf(columns: string, alias: string): string {
-  return columns
-    .split(",")
-    .map((column) => `${alias}.${column.trim()}`)
-    .join(", ");
-}
-
-/** Every statement of the ledger for one schema. */
-export interface Statements {
+/** Every statement of ledger and task store for one schema. */
+export interface Statements extends ClaimStatements {
   readonly now: Statement;
   readonly submit: Statement;
   readonly requireNew: Statement;
@@ -82,8 +77,6 @@ export interface Statements {
 
 export function statementsOf(schema: string): Statements {
   const now = `${schema}.now_ms()`;
-  const addToLanes = `ON CONFLICT (model, background, shard) DO UPDATE
-      SET waiting = lanes.waiting + excluded.waiting, waiting_bytes = lanes.waiting_bytes + excluded.waiting_bytes`;
   // Where the row of each given id lies. The planner may believe a table to be empty that was so when it looked last; a
   // subquery that it cannot merge keeps it from reading all of the table in place of a row for each id.
   const place = (table: "live" | "ended", condition = ""): string =>
@@ -92,6 +85,7 @@ export function statementsOf(schema: string): Statements {
   const inLane = `FROM ${schema}.live
       WHERE model = lane.model AND background = lane.background AND ready = 1 ORDER BY rank, id`;
   const texts: Record<keyof Statements, string> = {
+    ...claimTexts(schema),
     now: `SELECT ${now}`,
     submit: `
 WITH given AS MATERIALIZED (
@@ -110,7 +104,7 @@ WITH given AS MATERIALIZED (
 ), counted AS (
   INSERT INTO ${schema}.lanes AS lanes (model, background, shard, waiting, waiting_bytes)
   SELECT model, background, pg_backend_pid() & 31, count(*), sum(payload_bytes) FROM fresh
-  GROUP BY model, background ORDER BY model, background ${addToLanes}
+  GROUP BY model, background ORDER BY model, background ${ADD_TO_LANES}
 )
 SELECT id, ${now} FROM fresh`,
     requireNew: `SELECT ${schema}.require_new($1::text[])`,
@@ -168,8 +162,7 @@ WITH due AS MATERIALIZED (
 UPDATE ${schema}.live SET ready = 1 FROM due WHERE live.ctid = due.place`,
     used: `
 SELECT server, count(*)::integer FROM ${schema}.live
-WHERE state IN (1, 2) AND server = ANY ($1::text[]) AND state = 1 AND holder IS NOT NULL AND recovering = 0 AND background = 0
-GROUP BY server`,
+WHERE ${inSlots("$1")} GROUP BY server`,
     holds: `
 SELECT server, id, attempt, instance, NOT EXISTS (
   SELECT FROM ${schema}.live WHERE live.id = holds.id AND live.state IN (1, 2) AND live.server = holds.server OFFSET 0)
@@ -199,19 +192,10 @@ WITH given AS MATERIALIZED (
   SELECT row.place, given.server, given.instance, given.n FROM given CROSS JOIN LATERAL (
     SELECT ctid AS place FROM ${schema}.live WHERE id = given.id AND ready + 0 = 1 FOR UPDATE SKIP LOCKED) AS row
 ), granted AS (
-  UPDATE ${schema}.live SET state = 1, ready = NULL, attempt = attempt + 1, holder = $4, lease_at = ${now} + $5::double precision,
-    server = locked.server, instance = locked.instance, sent_at = NULL, run_id = NULL, recovering = 0, not_before = NULL,
-    started_at = coalesce(started_at, ${now})
+  UPDATE ${schema}.live SET ${setGranted(now, "locked", "$4", "$5")}
   FROM locked WHERE live.ctid = locked.place
-  RETURNING ${GRANTED.replace(/\b(server|instance)\b/g, "live.$1")}, locked.n
-), held AS (
-  INSERT INTO ${schema}.holds (server, id, attempt, instance)
-  SELECT server, id, attempt, instance FROM granted WHERE background = 1
-), counted AS (
-  INSERT INTO ${schema}.lanes AS lanes (model, background, shard, waiting, waiting_bytes)
-  SELECT model, background, pg_backend_pid() & 31, -count(*), -sum(payload_bytes) FROM granted
-  GROUP BY model, background ORDER BY model, background ${addToLanes}
-), saved AS (
+  RETURNING ${GRANTED_LIVE}, locked.n
+), ${noteGranted(schema)}, saved AS (
   INSERT INTO ${schema}.runners AS runners (runner, incarnation, sequence, grants, retired, seen_at)
   SELECT $6, $7, $8::double precision,
     ($9::jsonb || coalesce((SELECT jsonb_agg(jsonb_build_array(id, attempt, 0) ORDER BY n) FROM granted), '[]'))::text, $10, ${now}
@@ -245,7 +229,7 @@ INSERT INTO ${schema}.lanes AS lanes (model, background, shard, waiting, waiting
 SELECT model, background, pg_backend_pid() & 31, waiting, waiting_bytes
 FROM unnest($1::text[], $2::smallint[], $3::double precision[], $4::double precision[])
   AS change (model, background, waiting, waiting_bytes)
-ORDER BY model, background ${addToLanes}`,
+ORDER BY model, background ${ADD_TO_LANES}`,
     dropHolds: `
 DELETE FROM ${schema}.holds USING unnest($1::text[], $2::text[], $3::integer[]) AS given (server, id, attempt)
 WHERE holds.server = given.server AND holds.id = given.id AND holds.attempt = coalesce(given.attempt, holds.attempt)`,

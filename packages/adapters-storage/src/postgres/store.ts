@@ -1,23 +1,26 @@
-import type { Ledger, RecordStore, Wakeups } from "@modelgate/core";
+import type { Ledger, RecordStore, TaskStore, Wakeups } from "@modelgate/core";
 import type { BringsTasks } from "../rows/bring.ts";
 import { PostgresLedger } from "./ledger.ts";
 import { migrate, requireSchema } from "./migrate.ts";
 import { type PostgresStoreOptions, resolveOptions } from "./options.ts";
 import { PostgresPool } from "./pool.ts";
 import { PostgresRecords } from "./records.ts";
+import { PostgresTaskStore } from "./task-store.ts";
 import { PostgresWakeups } from "./wakeups.ts";
 
 /** What PostgreSQL keeps, over one set of connections. */
 export interface PostgresStore {
   readonly ledger: Ledger & BringsTasks;
+  /** The rows of the ledger without its order, for `composeLedger` and a queue; in use instead of `ledger`. */
+  readonly tasks: TaskStore;
   readonly records: RecordStore;
   readonly wakeups: Wakeups;
-  /** Closes all three, after the calls that are at work. */
+  /** Closes all four, after the calls that are at work. */
   close(): Promise<void>;
 }
 
 /**
- * Ledger, records and wake-ups in one PostgreSQL database, for any number of processes. Connects at the first call,
+ * Ledger or task store, records and wake-ups in one PostgreSQL database, for any number of processes. Connects at the first call,
  * and brings the schema up to date then, unless `migrate` is false. Once the last of its parts is closed, so are the
  * connections that it made.
  *
@@ -43,20 +46,22 @@ export function openPostgresStore(options: PostgresStoreOptions, random: () => n
     });
     return readying;
   };
-  let open = 3;
+  let open = 4;
   const onClose = async (): Promise<void> => {
     open -= 1;
     if (open === 0) await pool.close();
   };
   const ledger = new PostgresLedger(pool, { ready, onClose, random });
+  const tasks = new PostgresTaskStore(pool, { ready, onClose, random });
   const records = new PostgresRecords(pool, { ready, onClose });
   const wakeups = new PostgresWakeups(pool, { ready, onClose });
   return {
     ledger,
+    tasks,
     records,
     wakeups,
     async close() {
-      await Promise.all([ledger.close(), records.close(), wakeups.close()]);
+      await Promise.all([ledger.close(), tasks.close(), records.close(), wakeups.close()]);
     },
   };
 }

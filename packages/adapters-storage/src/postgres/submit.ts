@@ -4,7 +4,8 @@ import { idempotencyMismatch, idTaken } from "@modelgate/core/adapter";
 import { finite } from "../rows/finite.ts";
 import { KEYED } from "../rows/forgotten.ts";
 import { newRecord } from "../rows/new-record.ts";
-import { identityOf, toRecord } from "../rows/task-row.ts";
+import { toRecord } from "../rows/task-row.ts";
+import { namingColumns, payloadColumns } from "./new-columns.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -153,17 +154,10 @@ async function claimKeys(
 
 function columnsOf(tasks: readonly NewTask[]): unknown[] {
   return [
-    tasks.map(({ id }) => id),
-    tasks.map(({ model }) => model),
-    tasks.map(({ operation }) => operation),
-    tasks.map(({ owner }) => owner),
-    tasks.map(({ background }) => (background ? 1 : 0)),
-    tasks.map(({ priority }) => priority),
+    ...namingColumns(tasks),
     tasks.map(({ priority, boostMs }) => priority * boostMs),
     tasks.map(({ waitMs }) => finite(waitMs)),
-    tasks.map(({ payload }) => payload.sizeBytes),
-    tasks.map(identityOf),
-    tasks.map(({ payload }) => payload.inline ?? null),
+    ...payloadColumns(tasks),
     tasks.map(({ idempotency }) => (idempotency === undefined ? 0 : KEYED)),
   ];
 }

@@ -3,6 +3,7 @@ import {
   type LedgerFixture,
   ledgerKit,
   recordStoreKit,
+  taskStoreKit,
   wakeupsKit,
 } from "@modelgate/core/testing";
 import { describe, it } from "vitest";
@@ -32,6 +33,22 @@ for (const [name, variable] of Object.entries(SERVERS)) {
     };
   };
   describeKit({ describe, it }, ledgerKit, name, openLedger);
+  // What differs between the servers, the ledger shows.
+  if (variable === "PG_URL")
+    describeKit({ describe, it }, taskStoreKit, name, async () => {
+      const schema = newSchema(url);
+      return {
+        store: schema.open().tasks,
+        another: async () => schema.open().tasks,
+        reopen: async () => {
+          await schema.closeAll();
+          return schema.open().tasks;
+        },
+        // The walk through a listing is the ledger's.
+        walkRows: 2_000,
+        close: () => schema.end(),
+      };
+    });
   describeKit({ describe, it }, recordStoreKit, name, async () => {
     const schema = newSchema(url);
     return {

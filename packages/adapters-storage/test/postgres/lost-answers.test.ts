@@ -1,4 +1,4 @@
-import type { Ledger } from "@modelgate/core";
+import type { ApplyRequest, ClaimOutcome, ClaimRequest, Ledger, TaskStore } from "@modelgate/core";
 import { expect, it, onTestFinished } from "vitest";
 import { exchangeOf, newTask, want } from "../sqlite/store-fixture.ts";
 import { type TcpProxy, tcpProxy } from "../support/tcp-proxy.ts";
@@ -8,6 +8,7 @@ interface Setting {
   readonly proxy: TcpProxy;
   /** Reaches the server through the proxy, which may lose what the server answers. */
   readonly ledger: Ledger;
+  readonly tasks: TaskStore;
   /** Reaches it directly, and tells the truth. */
   readonly witness: Ledger;
   readonly schema: string;
@@ -17,14 +18,33 @@ async function setting(url: string): Promise<Setting> {
   const proxy = await tcpProxy(url);
   onTestFinished(() => proxy.close());
   const schema = newSchema(url);
-  const { ledger } = openStore({ url: proxy.through(url), schema, connectTimeoutMs: 1_000 });
+  const { ledger, tasks } = openStore({ url: proxy.through(url), schema, connectTimeoutMs: 1_000 });
   const { ledger: witness } = openStore({ url, schema });
   await ledger.stats();
-  return { proxy, ledger, witness, schema };
+  return { proxy, ledger, tasks, witness, schema };
 }
 
 async function idsOf(ledger: Ledger): Promise<string[]> {
   return (await ledger.list()).items.map(({ id }) => id);
+}
+
+function applyOf(sequence: number, fields: Partial<ApplyRequest> = {}): ApplyRequest {
+  const { want: _, ...request } = exchangeOf(sequence);
+  return { ...request, servers: ["s"], ...fields };
+}
+
+function claimOf(sequence: number, ...ids: readonly string[]): ClaimRequest {
+  const { runner, incarnation, leaseMs } = exchangeOf(sequence);
+  const claims = ids.map((id) => ({ id, servers: [{ server: "s", limit: 4 }] }));
+  return { runner, incarnation, sequence, leaseMs, claims };
+}
+
+function granted(outcomes: readonly ClaimOutcome[]): string[] {
+  return outcomes.map((item) => {
+    if (item.outcome !== "granted") return item.outcome;
+    const { task, attempt } = item.grant;
+    return `${task.id}#${attempt} ${Buffer.from(task.payload.inline ?? []).toString()}`;
+  });
 }
 
 const AGAIN = 2;
@@ -148,6 +168,63 @@ onEachServer("a commit whose answer is lost", (url) => {
     ]);
     expect(await ask(url, `SELECT count(*)::integer FROM ${schema}.results`)).toEqual([{ count: 2 }]);
     expect(await ask(url, `SELECT count(*)::integer FROM ${schema}.live`)).toEqual([{ count: 0 }]);
+  });
+
+  it("of a claim is found again, and what another claim of the sequence was granted is gone", async () => {
+    const { proxy, tasks, witness } = await setting(url);
+    await tasks.insert(["t1", "t2", "t3"].map((id) => newTask(id)));
+    await tasks.apply(applyOf(1));
+    expect(granted(await tasks.claim(claimOf(1, "t1")))).toEqual(["t1#1 hello"]);
+    proxy.commitsToLose = 1;
+    const outcomes = await tasks.claim(claimOf(1, "t1", "t2", "t3", "t2"));
+    expect(proxy.commitsToLose).toBe(0);
+    expect(granted(outcomes)).toEqual(["gone", "t2#1 hello", "t3#1 hello", "gone"]);
+    expect(await witness.stats()).toEqual({ lanes: [], scheduled: 3, running: 0 });
+  });
+
+  it("of a claim that is decided at once is found again", async () => {
+    const { proxy, tasks, witness } = await setting(url);
+    await tasks.insert(["t1", "t2"].map((id) => newTask(id)));
+    await tasks.apply(applyOf(1));
+    proxy.commitsToLose = 1;
+    const outcomes = await tasks.claim(claimOf(1, "t1", "nobody", "t2"));
+    expect(proxy.commitsToLose).toBe(0);
+    expect(granted(outcomes)).toEqual(["t1#1 hello", "gone", "t2#1 hello"]);
+    expect(await witness.stats()).toEqual({ lanes: [], scheduled: 2, running: 0 });
+  });
+
+  it("of a claim, told as such, is remembered under its sequence, and goes back with the next", async () => {
+    const { proxy, tasks } = await setting(url);
+    await tasks.insert([newTask("t1")]);
+    await tasks.apply(applyOf(1));
+    proxy.commitsToLose = AGAIN;
+    expect((await errorOf(tasks.claim(claimOf(1, "t1")))).code).toBe("STORE_UNAVAILABLE");
+    const again = await tasks.apply(applyOf(1));
+    expect([again.repeated, granted(again.grants.map((grant) => ({ outcome: "granted", grant })))]).toEqual([
+      true,
+      ["t1#1 hello"],
+    ]);
+    const next = await tasks.apply(applyOf(2, { acknowledged: 0 }));
+    expect([next.used, next.returned.map(({ id }) => id)]).toEqual([{ s: 0 }, ["t1"]]);
+    expect(granted(await tasks.claim(claimOf(2, "t1")))).toEqual(["t1#2 hello"]);
+  });
+
+  it("of an apply that ends tasks is found again", async () => {
+    const { proxy, tasks } = await setting(url);
+    await tasks.insert([newTask("t1")]);
+    await tasks.apply(applyOf(1));
+    await tasks.claim(claimOf(1, "t1"));
+    const result = { sizeBytes: 2, inline: new Uint8Array([7, 8]) };
+    const settle = [{ kind: "succeeded", id: "t1", attempt: 1, result, releaseHold: true }] as const;
+    proxy.commitsToLose = 1;
+    const reply = await tasks.apply(applyOf(2, { settle }));
+    expect([proxy.commitsToLose, reply.settled, reply.used]).toEqual([
+      0,
+      [{ outcome: "accepted" }],
+      { s: 0 },
+    ]);
+    const [task] = await tasks.get(["t1"], { bodies: "result" });
+    expect([task?.state, [...(task?.result?.inline ?? [])]]).toEqual(["succeeded", [7, 8]]);
   });
 
   it("of a cancel or a sweep changes nothing twice", async () => {

@@ -1,4 +1,4 @@
-import { describeKit, ledgerKit, recordStoreKit } from "@modelgate/core/testing";
+import { describeKit, ledgerKit, recordStoreKit, taskStoreKit } from "@modelgate/core/testing";
 import { describe, expect, it } from "vitest";
 import { migratePostgres } from "../../src/postgres/index.ts";
 import { newTask } from "../sqlite/store-fixture.ts";
@@ -32,6 +32,24 @@ describe.skipIf(pooler === undefined || direct === undefined)("behind a transact
       close,
     };
   });
+
+  // The rest is the ledger's, which has just shown it.
+  const shared = new Set(ledgerKit.tests.map(({ name }) => name));
+  const ownTests = taskStoreKit.tests.filter(({ name }) => !shared.has(name));
+  describeKit(
+    { describe, it },
+    { ...taskStoreKit, tests: ownTests },
+    "PostgreSQL behind PgBouncer",
+    async () => {
+      const { another, reopen, close } = fixtureOf(newSchema(direct ?? ""));
+      return {
+        store: (await another()).tasks,
+        another: async () => (await another()).tasks,
+        reopen: async () => (await reopen()).tasks,
+        close,
+      };
+    },
+  );
 
   describeKit({ describe, it }, recordStoreKit, "PostgreSQL behind PgBouncer", async () => {
     const { another, reopen, close } = fixtureOf(newSchema(direct ?? ""));

@@ -4,7 +4,7 @@ import { postgresStore } from "../../src/postgres/store.ts";
 // thing that the store has acknowledged.
 
 const [url = "", schema = "", command = "", argument = ""] = process.argv.slice(2);
-const { records, wakeups, close } = postgresStore({ url, schema });
+const { records, tasks, wakeups, close } = postgresStore({ url, schema });
 
 const COMMANDS: Record<string, () => Promise<void>> = {
   /** Opens the store together with others, which the end of the input tells, and says that it could write. */
@@ -23,6 +23,30 @@ const COMMANDS: Record<string, () => Promise<void>> = {
     await heard;
     clearInterval(publish);
     console.log("heard");
+  },
+  /** Claims 400 tasks in small batches for two servers that have room for 300, and prints the ids that it got. */
+  async claim() {
+    const names = { runner: argument, incarnation: "1", leaseMs: 60_000, sequence: 1 };
+    await tasks.apply({
+      ...names,
+      acknowledged: 0,
+      settle: [],
+      renew: [],
+      recover: 0,
+      release: [],
+      servers: [],
+    });
+    const servers = [
+      { server: "s", limit: 100 },
+      { server: "t", limit: 200 },
+    ];
+    for (let at = 0; at < 400; at += 10) {
+      const claims = Array.from({ length: 10 }, (_, index) => ({ id: `t${at + index}`, servers }));
+      const outcomes = await tasks.claim({ ...names, claims });
+      const granted = outcomes.flatMap((item) => (item.outcome === "granted" ? [item.grant.task.id] : []));
+      console.log(JSON.stringify(granted));
+    }
+    await close();
   },
   async hear() {
     wakeups.subscribe("ended", (names) => console.log(names.join(" ")));
