@@ -1,5 +1,8 @@
-import { GatewayError, type Tracking } from "@modelgate/core";
+import { GatewayError, type Health, type Tracking } from "@modelgate/core";
 import type { Metrics } from "./metrics/create-metrics.ts";
+
+/** How parts do, by their names. */
+export type Components = Health["components"];
 
 export interface HttpOptions {
   /** Where the API is mounted, such as `/gateway`. Default: at the root. */
@@ -31,11 +34,16 @@ export interface HttpOptions {
   readonly openConfigurations?: boolean | undefined;
   /** Counts requests, and is served at `/metrics`; made by `createMetrics`. Default: there is no such route. */
   readonly metrics?: Metrics | undefined;
+  /**
+   * Parts that the health routes name beside the gateway's own, such as a queue that may lose everything. One that is
+   * away makes nothing unhealthy. Default: there are none.
+   */
+  readonly components?: (() => Promise<Components>) | undefined;
   /** Told of every error that is not the caller's. It must not throw, and must not log the message of unknown errors. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-type Optional = "adminKey" | "metrics" | "tracking";
+type Optional = "adminKey" | "components" | "metrics" | "tracking";
 
 export type ResolvedHttpOptions = {
   readonly [Name in Exclude<keyof HttpOptions, Optional>]-?: NonNullable<HttpOptions[Name]>;
@@ -62,6 +70,7 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
     adminKey: options.adminKey,
     openConfigurations: options.openConfigurations ?? false,
     metrics: options.metrics,
+    components: options.components,
     onError: options.onError ?? (() => {}),
   };
   for (const field of WHOLE_NUMBERS) {

@@ -8,6 +8,14 @@ import { exitCodeOf } from "./support/closing-process.ts";
 import { engine } from "./support/engine.ts";
 import { EngineProxy } from "./support/proxy.ts";
 
+/** By TLS only what a connection can have a part in, unless the long form is asked for. */
+const ABOUT_CONNECTIONS = /\bcomes\b|listed|watch|follow|reading|prepare|pull|close|signal|byte for byte/;
+const isLong = process.env["MODELGATE_DOCKER_LONG"] === "1";
+const overTls = {
+  ...deployerKit,
+  tests: deployerKit.tests.filter(({ name }) => isLong || ABOUT_CONNECTIONS.test(name)),
+};
+
 const socket = requireService("DOCKER_SOCKET");
 
 describe.skipIf(socket === undefined)("on a real engine", () => {
@@ -46,7 +54,7 @@ describe.skipIf(socket === undefined)("on a real engine", () => {
     };
   });
 
-  describeKit({ describe, it }, deployerKit, "dockerDeployer over TLS", () =>
+  describeKit({ describe, it }, overTls, "dockerDeployer over TLS", () =>
     kitFixture({ ...engine.overTls, network: network.name }),
   );
 

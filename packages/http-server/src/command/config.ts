@@ -3,6 +3,7 @@ import { EXIT } from "./exit-codes.ts";
 import { endWithReader, tell, writeJson, writeOut } from "./output/out.ts";
 import { formatTable } from "./output/table.ts";
 import { requireEachOf } from "./require-option.ts";
+import { brokersOf } from "./settings/brokers.ts";
 import { splitWarnings } from "./settings/check-settings.ts";
 import { settingsOf } from "./settings/names.ts";
 import { ROLE_NAMES, type RoleName } from "./settings/setting.ts";
@@ -47,6 +48,9 @@ function isInUse(name: SettingName, settings: Settings): boolean {
       return settings.store === "postgres";
     case "s3":
       return settings.objects === "s3";
+    case "redis":
+    case "rabbitmq":
+      return brokersOf(settings).some((kind) => name.startsWith(`${kind}.`));
     case "docker":
       return settings["docker.enabled"];
     case "mlflow":

@@ -61,6 +61,8 @@ function secretsHelp(settings: readonly SettingName[]): string {
 
 const GROUPS = [
   ["postgres.", "PostgreSQL"],
+  ["redis.", "Redis or Valkey, where the queue or the wake-ups are there"],
+  ["rabbitmq.", "RabbitMQ, where the queue or the wake-ups are there"],
   ["s3.", "S3"],
   ["docker.", "Docker"],
   ["deployments.", "Deployed servers"],

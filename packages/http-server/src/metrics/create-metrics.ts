@@ -1,4 +1,5 @@
 import type { Gateway, Ledger } from "@modelgate/core";
+import type { Components } from "../options.ts";
 import { DeploymentMetrics } from "./deployment-metrics.ts";
 import { METRICS_PARTS, type MetricsPart, partOf } from "./metric-parts.ts";
 import { readGauges } from "./read-gauges.ts";
@@ -10,6 +11,8 @@ import { TaskMetrics } from "./task-metrics.ts";
 export interface MetricsOptions {
   /** The gateway's own, whose waiting tasks each scrape tells. Default: these are left out. */
   readonly ledger?: Pick<Ledger, "stats"> | undefined;
+  /** Parts whose health is told beside that of the gateway's own. Default: there are none. */
+  readonly components?: (() => Promise<Components>) | undefined;
   /** What the process is among several, such as `scheduler`. Default: it is not told. */
   readonly role?: string | undefined;
 }
@@ -20,6 +23,8 @@ export interface Metrics {
   observe(path: string | undefined, method: string, status: number, durationMs: number): void;
   /** Counts one model that was deployed on request. */
   deployed(model: string, modelUri: string | undefined): void;
+  /** Counts one call of a part that failed and that the gateway itself does not tell of. */
+  failed(adapter: string, operation: string, code: string): void;
   /**
    * What a scrape gets: text in the format of Prometheus. With `parts`, only theirs: for a process that serves those of
    * the scheduler and the reaper on ports of their own, so that nothing is on two.
@@ -36,7 +41,7 @@ const MOST_MODELS = 200;
  * Counts what a gateway does, from now on. Labels are bounded: models are the first 200 that are seen, the rest is
  * `other`; no id, address or text of a caller is in one. The Prometheus client is loaded by the first scrape.
  */
-export function createMetrics(gateway: Gateway, { ledger, role }: MetricsOptions = {}): Metrics {
+export function createMetrics(gateway: Gateway, { ledger, role, components }: MetricsOptions = {}): Metrics {
   const models = new FirstNames(MOST_MODELS);
   const tasks = new TaskMetrics(gateway, models);
   const deployments = new DeploymentMetrics(gateway, models);
@@ -47,7 +52,7 @@ export function createMetrics(gateway: Gateway, { ledger, role }: MetricsOptions
     const isOfGateway = parts.includes("gateway");
     const [{ renderMetrics }, gauges] = await Promise.all([
       import("./render-metrics.ts"),
-      isOfGateway ? readGauges({ gateway, ledger, models, role }) : [],
+      isOfGateway ? readGauges({ gateway, ledger, models, role, components }) : [],
     ]);
     const families = [...requests.families(), ...tasks.families(), ...deployments.families(), ...gauges];
     const wanted = families.filter(({ spec }) => parts.includes(partOf(spec.name)));
@@ -56,6 +61,7 @@ export function createMetrics(gateway: Gateway, { ledger, role }: MetricsOptions
 
   return {
     observe: (path, method, status, durationMs) => requests.observe(path, method, status, durationMs),
+    failed: (adapter, operation, code) => tasks.failed(adapter, operation, code),
     deployed: (model, modelUri) => deployments.deployed(model, modelUri),
     render(parts = METRICS_PARTS) {
       // Scrapes at the same time share one: what they would read is the same.

@@ -1,4 +1,5 @@
 import type { Deployment, Gateway, Ledger, LedgerStats, ServerStatus } from "@modelgate/core";
+import type { Components } from "../options.ts";
 import { METRICS, type MetricSpec } from "./metric-table.ts";
 import type { Family, FirstNames } from "./series.ts";
 
@@ -15,6 +16,7 @@ export interface GaugeSources {
   readonly ledger: Pick<Ledger, "stats"> | undefined;
   readonly models: FirstNames;
   readonly role?: string | undefined;
+  readonly components?: (() => Promise<Components>) | undefined;
 }
 
 /** What is so at this moment. */
@@ -23,13 +25,15 @@ export async function readGauges({
   ledger,
   models,
   role,
+  components: others,
 }: GaugeSources): Promise<readonly Family[]> {
-  const [health, stats, deployments] = await Promise.all([
+  const [health, more, stats, deployments] = await Promise.all([
     gateway.health().catch(() => undefined),
+    others?.().catch(() => undefined),
     inTime((signal) => ledger?.stats({ signal })),
     inTime((signal) => gateway.deployments?.list({ signal })),
   ]);
-  const components = Object.entries(health?.components ?? {});
+  const components = Object.entries({ ...health?.components, ...more });
   return [
     gauge(METRICS.role, role === undefined ? [] : [[role, 1]]),
     ...ledgerGauges(stats, models),

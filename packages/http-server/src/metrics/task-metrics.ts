@@ -28,6 +28,10 @@ export class TaskMetrics {
     this.#eachListener((event, listener) => this.#gateway.events.off(event, listener));
   }
 
+  failed(adapter: string, operation: string, code: string): void {
+    this.#adapterFailures.at(adapter, operation, codeLabel(code)).value += 1;
+  }
+
   families(): readonly Family[] {
     return [...this.#series.families(), this.#ejections.family(), this.#adapterFailures.family()];
   }
@@ -55,7 +59,7 @@ export class TaskMetrics {
         this.#ejections.at().value += 1;
       },
       "adapter:failed": ({ adapter, operation, code }) => {
-        this.#adapterFailures.at(adapter, operation, codeLabel(code)).value += 1;
+        this.failed(adapter, operation, code);
       },
     };
   }

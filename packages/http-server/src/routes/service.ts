@@ -2,6 +2,7 @@ import type { Health } from "@modelgate/core";
 import { json, statefulProblem } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
 import type { ResponseView, Route } from "../exchange.ts";
+import type { Components } from "../options.ts";
 
 const greeting = json(200, { message: "Enter the cult... I mean, the API." });
 
@@ -13,15 +14,19 @@ const REPLACED: Readonly<Record<string, readonly string[]>> = {
   objects: ["task_object_store", "results_object_store"],
 };
 
-export function healthRoute({ gateway }: HttpContext): Route {
-  return async () => healthAnswer(await gateway.health());
+export function healthRoute({ gateway, options }: HttpContext): Route {
+  return async () => {
+    const [health, others = {}] = await Promise.all([gateway.health(), options.components?.()]);
+    return healthAnswer(health, others);
+  };
 }
 
-function healthAnswer(health: Health): ResponseView {
+function healthAnswer(health: Health, others: Components): ResponseView {
   const components: Record<string, string> = {};
   for (const [name, state] of Object.entries(health.components)) {
     for (const shown of REPLACED[name] ?? [name]) components[shown] = state;
   }
+  Object.assign(components, others);
   if (health.isHealthy) return json(200, { status: "healthy", components });
   // Some read the components at the top and some below `detail`, so they are in both places.
   const body = { status: "unhealthy", components };

@@ -20,6 +20,10 @@ store: postgres
 postgres: { url: "postgres://me:${MARKER}@db:5433/gate?password=${MARKER}", password: ${MARKER} }
 objects: s3
 s3: { endpoint: "http://s3:9000", bucket: gate, accessKey: ${MARKER}, secretKey: ${MARKER}, sessionToken: ${MARKER} }
+queue: redis
+redis: { url: "rediss://me:${MARKER}@redis:6380/1", password: ${MARKER} }
+wakeups: rabbitmq
+rabbitmq: { urls: ["amqp://me:${MARKER}@one/gate", "amqp://me:${MARKER}@two/gate"], password: ${MARKER} }
 scheduler: { port: 9100 }
 `,
     );
@@ -45,7 +49,7 @@ scheduler: { port: 9100 }
     expect(row("store")).toEqual(["sqlite", "default"]);
     expect(row("adminKey")).toEqual(["-", "default: `DATA_DIR/admin-key`, made at the first start"]);
     // What no chosen store asks for would only be in the way.
-    expect(stdout).not.toMatch(/postgres\.|s3\./);
+    expect(stdout).not.toMatch(/postgres\.|redis\.|rabbitmq\.|s3\./);
   });
 
   it("shows no secret, and what may be shown of it", async () => {
@@ -58,15 +62,20 @@ scheduler: { port: 9100 }
       adminKey: { value: "(secret)", from: '"adminKey" in shared.yaml' },
       "postgres.url": { value: "postgres://db:5433/gate" },
       "postgres.password": { value: "(secret)" },
+      "redis.url": { value: "rediss://redis:6380/1" },
+      "redis.password": { value: "(secret)" },
+      "rabbitmq.urls": { value: "amqp://one/gate,amqp://two/gate" },
+      "rabbitmq.password": { value: "(secret)" },
       "s3.secretKey": { value: "(secret)" },
       "s3.endpoint": { value: "http://s3:9000" },
     });
     const wrong = await json(["--config", "shared.yaml"], {
       MODELGATE_POSTGRES_URL: `mysql://u:${MARKER}@h`,
       MODELGATE_S3_ENDPOINT: `http://u:${MARKER}@h`,
+      MODELGATE_RABBITMQ_URLS: `amqp://u:${MARKER}@h, http://u:${MARKER}@h`,
       MODELGATE_SERVERS: MARKER,
     });
-    expect(wrong.problems).toHaveLength(3);
+    expect(wrong.problems).toHaveLength(4);
   });
 
   it("shows what another role would get", async () => {
@@ -94,6 +103,18 @@ scheduler: { port: 9100 }
     [
       ["--wakeups", "postgres"],
       'wakeups is "postgres", which goes with the store postgres only; give store (MODELGATE_STORE) too.',
+    ],
+    [
+      ["--queue", "redis"],
+      'queue is "redis" and its address is not given; give redis.url (MODELGATE_REDIS_URL).',
+    ],
+    [
+      ["--wakeups", "rabbitmq", "--rabbitmq-url", "amqp://h", "--rabbitmq-urls", "amqp://h"],
+      "rabbitmq.url and rabbitmq.urls both say where RabbitMQ is; give one of them.",
+    ],
+    [
+      ["--queue", "redis", "--redis-sentinels-nodes", "h:1"],
+      "Sentinels are asked for a primary by its name; give redis.sentinels.name (MODELGATE_REDIS_SENTINELS_NAME).",
     ],
     [
       ["--store", "postgres", "--postgres-url", "postgres://h/d", "--postgres-tls-cert-file", "c"],

@@ -81,7 +81,7 @@ describe.skipIf(!isThere).each(SHARED_STORES)(
       const read = await desk.read(["--config", file], {}, "migrate");
       expect(read.problems).toEqual([]);
       settings = read.settings;
-      stores = await openStores(settings);
+      stores = await openStores(settings, { warn: () => {} });
       before = await left.look();
       const dry = await bring({}, true);
       expect(await stores.ledger.list({})).toMatchObject({ items: [] });

@@ -37,6 +37,8 @@ export async function buildCommand(): Promise<BuiltCommand> {
       "libsql",
       "pg",
       "minio",
+      "ioredis",
+      "amqplib",
       "dockerode",
       "yaml",
       "undici",

@@ -6,6 +6,7 @@ import { EXIT } from "../exit-codes.ts";
 import { type Colour, colours } from "../output/colours.ts";
 import { endWithReader, writeJson, writeOut } from "../output/out.ts";
 import { printable } from "../output/printable.ts";
+import { brokersOf } from "../settings/brokers.ts";
 import type { Settings } from "../settings/settings.ts";
 import { isLocal } from "../stores/open-stores.ts";
 import { checkDatabase } from "./check-database.ts";
@@ -17,6 +18,8 @@ import { checkMlflow } from "./check-mlflow.ts";
 import { checkObjects } from "./check-objects.ts";
 import { checkPort } from "./check-port.ts";
 import { checkPostgres } from "./check-postgres.ts";
+import { checkRabbitmq } from "./check-rabbitmq.ts";
+import { checkRedis } from "./check-redis.ts";
 import { checkS3 } from "./check-s3.ts";
 import { checkServers } from "./check-servers.ts";
 import { type Finding, fail } from "./finding.ts";
@@ -68,6 +71,7 @@ async function checkServices(settings: Settings, told: Told): Promise<void> {
   const checks = [
     ...(settings.store === "postgres" ? [checkPostgres] : []),
     ...(settings.objects === "s3" ? [checkS3] : []),
+    ...brokersOf(settings).map((kind) => (kind === "redis" ? checkRedis : checkRabbitmq)),
     ...(settings["docker.enabled"] ? [checkDocker] : []),
     ...(settings["mlflow.url"] === undefined ? [] : [checkMlflow]),
   ];

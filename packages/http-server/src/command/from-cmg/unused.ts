@@ -1,6 +1,9 @@
 /** What is understood and has no use here, with the reason. Variables by expression. */
 export const UNUSED_VARIABLES: readonly (readonly [name: RegExp, reason: string])[] = [
-  [/^CMG_QUEUE_(USER|PASSWORD|NAME|HOST|PORT)$/, "there is no RabbitMQ: PostgreSQL is the queue"],
+  [
+    /^CMG_QUEUE_(USER|PASSWORD|NAME|HOST|PORT)$/,
+    "PostgreSQL is the queue, and needs no RabbitMQ; whoever wants the order kept there gives queue as rabbitmq, and rabbitmq.url",
+  ],
   [
     /^CMG_OBJECT_STORE_BUCKET_(TASKS|RESULTS)$/,
     "those buckets stay CMG's, so that going back works; s3.bucket names ours",

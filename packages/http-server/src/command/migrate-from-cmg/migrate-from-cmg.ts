@@ -61,7 +61,8 @@ export interface MigrationParts {
 
 export async function bringFromCmg(parts: MigrationParts): Promise<MigrationReport> {
   const { source, database, messages, stores, settings, dryRun, signal } = parts;
-  const { records, objects, ledger } = stores;
+  // Brokers find what is brought in the store, and need not be there.
+  const { records, objects, ownLedger } = stores;
   const models = await bringModels({ database, records, dryRun, signal });
   const log = { warn: (text: string) => tell(text) };
   const servers = await findServers({ settings, records, log });
@@ -79,7 +80,6 @@ export async function bringFromCmg(parts: MigrationParts): Promise<MigrationRepo
         payloads,
         results,
         messages,
-        ledger,
         objects,
         servers,
         inlineBytes,
@@ -87,6 +87,7 @@ export async function bringFromCmg(parts: MigrationParts): Promise<MigrationRepo
         dryRun,
         signal,
       },
+      ledger: ownLedger,
       settings: { nowMs: Date.now(), boostMs, waitMs, maxFailures, operations: protocol.operations },
       onProgress: (count) => {
         if (count % 1_000 === 0) tell(`${count} tasks looked at`);

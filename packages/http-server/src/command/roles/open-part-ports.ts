@@ -3,11 +3,12 @@ import type { Metrics } from "../../metrics/create-metrics.ts";
 import { METRICS_PARTS, type MetricsPart } from "../../metrics/metric-parts.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Parts } from "./parts.ts";
-import { serveHealth } from "./serve-health.ts";
+import { type HealthServerOptions, serveHealth } from "./serve-health.ts";
 
 export interface PartPortsOptions {
   readonly settings: Settings;
   readonly metrics: Metrics | undefined;
+  readonly components: HealthServerOptions["components"];
   /** Takes what is opened. */
   readonly parts: Parts;
 }
@@ -18,7 +19,7 @@ export interface PartPortsOptions {
  */
 export async function openPartPorts(
   gateway: Pick<Gateway, "health">,
-  { settings, metrics, parts }: PartPortsOptions,
+  { settings, metrics, components, parts }: PartPortsOptions,
 ): Promise<Metrics | undefined> {
   const { host } = settings;
   const elsewhere: MetricsPart[] = [];
@@ -26,7 +27,7 @@ export async function openPartPorts(
     const port = settings[`${part}.port`];
     if (port === undefined) continue;
     const own = metrics && { render: () => metrics.render([part]) };
-    const opened = await serveHealth(gateway, { host, port, metrics: own });
+    const opened = await serveHealth(gateway, { host, port, components, metrics: own });
     parts.add(() => opened.close());
     elsewhere.push(part);
   }

@@ -3,6 +3,7 @@ import { EXIT } from "../exit-codes.ts";
 import { createLog } from "../log.ts";
 import { safeError } from "../safe-error.ts";
 import { byAddress } from "../server-addresses.ts";
+import { BROKER_NAMES, queueKind } from "../settings/brokers.ts";
 import type { Settings } from "../settings/settings.ts";
 import { exitCodeOf, startFailure } from "../start-failure.ts";
 import { stopSignal } from "../stop-signal.ts";
@@ -52,7 +53,9 @@ function greeting({ name, answers }: Role, url: string | undefined, settings: Se
   const known = byAddress(settings.servers).length;
   const count = known === 1 ? "1 server" : `${known} servers`;
   const docker = settings["docker.enabled"] ? " and those of Docker" : "";
-  const about = `(${whereDataIs(settings)}, ${count}${docker})`;
+  const kind = queueKind(settings);
+  const queue = kind === undefined ? "" : `, queue in ${BROKER_NAMES[kind]}`;
+  const about = `(${whereDataIs(settings)}${queue}, ${count}${docker})`;
   if (answers) return `modelgate is listening on ${url} ${about}`;
   return `modelgate ${name} is at work${url === undefined ? "" : `, listening on ${url}`} ${about}`;
 }

@@ -2,10 +2,13 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Gateway } from "@modelgate/core";
 import type { Metrics } from "../../metrics/create-metrics.ts";
+import type { Components } from "../../options.ts";
 
 export interface HealthServerOptions {
   readonly host: string;
   readonly port: number;
+  /** Parts that may be away without the process being unhealthy. */
+  readonly components?: (() => Promise<Components>) | undefined;
   /** Served at `/metrics`. */
   readonly metrics?: Pick<Metrics, "render"> | undefined;
 }
@@ -28,11 +31,12 @@ export async function serveHealth(
   gateway: Pick<Gateway, "health">,
   options: HealthServerOptions,
 ): Promise<HealthServer> {
-  const { host, port, metrics } = options;
+  const { host, port, metrics, components: others } = options;
 
   async function answer(path: string): Promise<Answer> {
     if (path === "/healthz" || path === "/health") {
-      const { isHealthy, components } = await gateway.health();
+      const [{ isHealthy, components: own }, more] = await Promise.all([gateway.health(), others?.()]);
+      const components = { ...own, ...more };
       const text = JSON.stringify({ status: isHealthy ? "healthy" : "unhealthy", components });
       return { status: isHealthy ? 200 : 503, type: "application/json", text };
     }

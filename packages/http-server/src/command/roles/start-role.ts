@@ -14,7 +14,8 @@ import { gatewayOptions } from "./gateway-options.ts";
 import { openPartPorts } from "./open-part-ports.ts";
 import type { Parts } from "./parts.ts";
 import { portOf, type Role } from "./role.ts";
-import { type HealthServer, serveHealth } from "./serve-health.ts";
+import { type HealthServer, type HealthServerOptions, serveHealth } from "./serve-health.ts";
+import { tellOfQueue } from "./tell-of-queue.ts";
 
 export interface StartOptions {
   readonly role: Role;
@@ -33,7 +34,7 @@ export async function startRole(options: StartOptions): Promise<string | undefin
     import("@modelgate/core"),
     import("../../metrics/create-metrics.ts"),
   ]);
-  const stores = await openStores(settings);
+  const stores = await openStores(settings, log);
   parts.add(() => stores.close());
   // A store that cannot be used is found now, and not by the first caller.
   await awaitStores(stores, { settings, log, signal });
@@ -54,26 +55,31 @@ export async function startRole(options: StartOptions): Promise<string | undefin
   });
   logEvents(gateway.events, log);
   if (role.sweepsObjects) parts.add(sweepUploadsToo(gateway, stores, log));
+  const { queue } = stores;
+  const components =
+    queue && (async () => ({ queue: (await queue.isHealthy()) ? "healthy" : "unhealthy" }) as const);
   const metrics = settings.metrics
-    ? createMetrics(gateway, { ledger: stores.ledger, role: role.name })
+    ? createMetrics(gateway, { ledger: stores.ledger, role: role.name, components })
     : undefined;
+  if (queue !== undefined) tellOfQueue(queue, log, metrics);
   const mainMetrics =
-    role.name === "serve" ? await openPartPorts(gateway, { settings, metrics, parts }) : metrics;
+    role.name === "serve" ? await openPartPorts(gateway, { settings, metrics, components, parts }) : metrics;
   await gateway.start();
   return role.answers
-    ? await answer(gateway, { ...options, metrics: mainMetrics, adminKey, tracking })
-    : await tellHealth(gateway, { ...options, metrics });
+    ? await answer(gateway, { ...options, metrics: mainMetrics, components, adminKey, tracking })
+    : await tellHealth(gateway, { ...options, metrics, components });
 }
 
 interface AnswerOptions extends StartOptions {
   readonly tracking: Tracking | undefined;
   readonly metrics: Metrics | undefined;
+  readonly components: HealthServerOptions["components"];
   readonly adminKey: string | undefined;
 }
 
 async function answer(
   gateway: Gateway,
-  { settings, log, parts, metrics, adminKey, tracking }: AnswerOptions,
+  { settings, log, parts, metrics, components, adminKey, tracking }: AnswerOptions,
 ): Promise<string> {
   const { serveHttp } = await import("../../node/serve-http.ts");
   const { drainMs, host, port, basePath, inlineBytes, maxBodyBytes, maxWaitMs, infoTimeoutMs } = settings;
@@ -85,7 +91,18 @@ async function answer(
   });
   const server = await serveHttp(gateway, {
     onError: (error) => log.error("a request failed", safeError(error)),
-    ...{ host, port, basePath, inlineBytes, maxBodyBytes, maxWaitMs, infoTimeoutMs, adminKey, metrics },
+    ...{
+      host,
+      port,
+      basePath,
+      inlineBytes,
+      maxBodyBytes,
+      maxWaitMs,
+      infoTimeoutMs,
+      adminKey,
+      metrics,
+      components,
+    },
     ...{ tracking, trackingTimeoutMs, closeConnectionFor, openConfigurations },
   });
   parts.add(async () => {
@@ -97,7 +114,7 @@ async function answer(
 
 async function tellHealth(
   gateway: Gateway,
-  { role, settings, parts, metrics }: Omit<AnswerOptions, "adminKey" | "tracking">,
+  { role, settings, parts, metrics, components }: Omit<AnswerOptions, "adminKey" | "tracking">,
 ): Promise<string | undefined> {
   const { host, drainMs } = settings;
   const port = portOf(role, settings);
@@ -107,7 +124,7 @@ async function tellHealth(
     // Last, so that monitoring can watch it finishing what runs.
     await health?.close();
   });
-  if (port !== undefined) health = await serveHealth(gateway, { host, port, metrics });
+  if (port !== undefined) health = await serveHealth(gateway, { host, port, metrics, components });
   return health?.url;
 }
 

@@ -1,3 +1,4 @@
+import { checkBrokers } from "./check-brokers.ts";
 import { checkDocker } from "./check-docker.ts";
 import { checkMlflow } from "./check-mlflow.ts";
 import { whereToGive } from "./names.ts";
@@ -14,9 +15,7 @@ export function checkSettings(command: CommandName, settings: Settings, environm
     ...(takes("docker.enabled") ? checkDocker(settings, environment) : []),
     ...(takes("mlflow.url") ? checkMlflow(settings) : []),
     ...(takes("objects") && settings.objects === "s3" ? checkS3(settings) : []),
-    ...(takes("wakeups") && settings.wakeups === "postgres" && settings.store !== "postgres"
-      ? [`wakeups is "postgres", which goes with the store postgres only; give ${whereToGive("store")} too.`]
-      : []),
+    ...(takes("queue") ? checkBrokers(settings) : []),
   ];
 }
 

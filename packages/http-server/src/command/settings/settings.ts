@@ -5,6 +5,8 @@ import { GENERAL_SETTINGS } from "./general-settings.ts";
 import type { Kind } from "./kinds.ts";
 import { MLFLOW_SETTINGS } from "./mlflow-settings.ts";
 import { POSTGRES_SETTINGS } from "./postgres-settings.ts";
+import { RABBITMQ_SETTINGS } from "./rabbitmq-settings.ts";
+import { REDIS_SETTINGS } from "./redis-settings.ts";
 import { S3_SETTINGS } from "./s3-settings.ts";
 import type { Setting } from "./setting.ts";
 import { STORE_SETTINGS } from "./store-settings.ts";
@@ -14,6 +16,8 @@ const SETTINGS = {
   ...GENERAL_SETTINGS,
   ...STORE_SETTINGS,
   ...POSTGRES_SETTINGS,
+  ...REDIS_SETTINGS,
+  ...RABBITMQ_SETTINGS,
   ...S3_SETTINGS,
   ...DOCKER_SETTINGS,
   ...DEPLOYMENT_SETTINGS,

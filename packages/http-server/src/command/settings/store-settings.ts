@@ -1,5 +1,5 @@
 import { oneOf, wholeNumber } from "./kinds.ts";
-import { ANSWERING, EVERY_ROLE, HANDLING, type SettingTable, STORING } from "./setting.ts";
+import { ANSWERING, EVERY_ROLE, type SettingTable, STORING } from "./setting.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -17,11 +17,17 @@ export const STORE_SETTINGS = {
     commands: STORING,
     text: "where large payloads and results are: in the data directory, or in S3",
   },
+  queue: {
+    kind: oneOf(["store", "redis", "rabbitmq"], "KIND"),
+    default: "store",
+    commands: EVERY_ROLE,
+    text: "who keeps the order of what waits: the store itself, or a broker that may lose it",
+  },
   wakeups: {
-    kind: oneOf(["none", "postgres"], "KIND"),
-    defaultText: "that of the store",
-    commands: HANDLING,
-    text: "how processes tell each other what is new, beside looking every `pollMs`",
+    kind: oneOf(["none", "postgres", "redis", "rabbitmq"], "KIND"),
+    defaultText: "as the queue or the store",
+    commands: EVERY_ROLE,
+    text: "how processes wake each other, beside looking every `pollMs`",
   },
   startTimeoutMs: {
     kind: wholeNumber(0, DAY_MS),

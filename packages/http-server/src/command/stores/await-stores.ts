@@ -4,6 +4,7 @@ import type { Finding } from "../doctor/finding.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Log } from "../log.ts";
 import type { Settings } from "../settings/settings.ts";
+import { lookAtBrokers } from "./look-at-brokers.ts";
 import type { Stores } from "./open-stores.ts";
 import { postgresOptions } from "./postgres-options.ts";
 import { retryStore } from "./retry-store.ts";
@@ -22,7 +23,7 @@ interface Problem {
   readonly field: string | undefined;
 }
 
-/** Resolves once every backend can be used. Rejects with `CommandError`, or with the reason of `signal`. */
+/** Resolves once every store can be used; brokers are not waited for. Rejects with `CommandError`, or with the reason of `signal`. */
 export async function awaitStores(
   { ledger }: Stores,
   { settings, log, signal }: AwaitOptions,
@@ -37,6 +38,7 @@ export async function awaitStores(
   await retryStore(() => requireTasks(ledger, settings, signal), { ...retrying, backend });
   if (settings.objects === "s3") await retryStore(() => requireS3(settings), { ...retrying, backend: "s3" });
   if (hasWaited) log.info("every store answers now");
+  await lookAtBrokers({ settings, log, signal });
 }
 
 /** What a statement failed by says less than a look at what it would have needed. */

@@ -2,23 +2,30 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { BringsTasks } from "@modelgate/adapters-storage/postgres";
 import {
-  GatewayError,
+  composeLedger,
   type Ledger,
   type ObjectStore,
   type OperationOptions,
   type RecordStore,
+  type TaskStore,
   type Wakeups,
 } from "@modelgate/core";
-import { CommandError } from "../command-error.ts";
-import { EXIT } from "../exit-codes.ts";
+import type { Log } from "../log.ts";
+import { queueKind, wakeupsKind } from "../settings/brokers.ts";
 import type { Settings } from "../settings/settings.ts";
+import { explained } from "./explained.ts";
+import { type Brokers, openBrokers } from "./open-broker.ts";
 import { postgresOptions } from "./postgres-options.ts";
 import { s3Options } from "./s3-options.ts";
-import { type Backend, storeFailure } from "./store-failure.ts";
+import { type WatchedQueue, watchQueue } from "./watched-queue.ts";
 
 /** The backends that the settings name. */
 export interface Stores {
-  readonly ledger: Ledger & BringsTasks;
+  readonly ledger: Ledger;
+  /** The store's own, beside which no other ledger is used but that of a broker's queue. */
+  readonly ownLedger: Ledger & BringsTasks;
+  /** Absent where the store keeps the order itself. */
+  readonly queue?: WatchedQueue | undefined;
   readonly records: RecordStore;
   readonly wakeups: Wakeups | undefined;
   readonly objects: ObjectStore;
@@ -41,22 +48,55 @@ export interface UploadSweep {
 type Objects = Pick<Stores, "objects" | "sweepUploads">;
 
 /** Opens the backends that the settings name; what is on the network is not asked yet. Throws `CommandError`. */
-export async function openStores(settings: Settings): Promise<Stores> {
+export async function openStores(settings: Settings, log: Pick<Log, "warn">): Promise<Stores> {
   if (isLocal(settings)) await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
-  const tasks = await openTasks(settings);
+  const opened: { close(): Promise<void> }[] = [];
+  /** What was opened last, first: it uses what was opened before. */
+  const close = async (): Promise<void> => {
+    const failures: unknown[] = [];
+    for (const each of opened.splice(0).reverse())
+      await each.close().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  };
   try {
+    const tasks = await openTasks(settings);
+    opened.push(tasks);
     const stored = await openObjects(settings);
-    return {
-      ...tasks,
-      ...stored,
-      async close() {
-        await Promise.all([tasks.close(), stored.objects.close()]);
-      },
-    };
+    opened.push(stored.objects);
+    const brokers = await openBrokers(settings, log);
+    opened.push(...brokers.values());
+    const ordered = orderedBy(brokers, settings, tasks);
+    opened.push(ordered.ledger);
+    const wakeups = wakeupsOf(brokers, settings, tasks);
+    return { records: tasks.records, ownLedger: tasks.ledger, ...ordered, wakeups, ...stored, close };
   } catch (error) {
-    await tasks.close();
+    await close();
     throw error;
   }
+}
+
+/** The ledger: the store's own, or one of the store's tasks in the order of a broker. */
+function orderedBy(
+  brokers: Brokers,
+  settings: Settings,
+  { ledger, tasks }: OpenTasks,
+): Pick<Stores, "ledger" | "queue"> {
+  const kind = queueKind(settings);
+  const broker = kind && brokers.get(kind);
+  if (kind === undefined || broker === undefined) return { ledger };
+  const queue = watchQueue(broker.queue, { kind });
+  return { ledger: composeLedger(tasks, queue.queue, { queueTimeoutMs: queueTimeoutMs(settings) }), queue };
+}
+
+/** A runner waits a third of its lease for an exchange, in which a queue that hangs must leave time for the store. */
+function queueTimeoutMs({ leaseMs }: Settings): number {
+  return Math.max(100, Math.min(2_000, leaseMs / 6));
+}
+
+function wakeupsOf(brokers: Brokers, settings: Settings, { wakeups }: OpenTasks): Wakeups | undefined {
+  const kind = wakeupsKind(settings);
+  if (kind === "none") return undefined;
+  return kind === "postgres" ? wakeups : brokers.get(kind)?.wakeups;
 }
 
 /** Whether anything is kept in the data directory. */
@@ -68,17 +108,23 @@ export function objectsDirectory({ dataDir }: Settings): string {
   return join(dataDir, "objects");
 }
 
-async function openTasks(settings: Settings): Promise<Omit<Stores, keyof Objects>> {
+/** What keeps tasks. */
+interface OpenTasks {
+  readonly ledger: Ledger & BringsTasks;
+  readonly tasks: TaskStore;
+  readonly records: RecordStore;
+  readonly wakeups?: Wakeups | undefined;
+  close(): Promise<void>;
+}
+
+async function openTasks(settings: Settings): Promise<OpenTasks> {
   if (settings.store === "sqlite") {
     const { sqliteStore } = await import("@modelgate/adapters-storage/sqlite");
-    const store = sqliteStore({ directory: settings.dataDir });
-    return { ledger: store.ledger, records: store.records, wakeups: undefined, close: () => store.close() };
+    return sqliteStore({ directory: settings.dataDir });
   }
   const options = postgresOptions(settings);
   const { postgresStore } = await import("@modelgate/adapters-storage/postgres");
-  const store = explained("postgres", settings, () => postgresStore(options));
-  const wakeups = settings.wakeups === "none" ? undefined : store.wakeups;
-  return { ledger: store.ledger, records: store.records, wakeups, close: () => store.close() };
+  return explained("postgres", settings, () => postgresStore(options));
 }
 
 async function openObjects(settings: Settings): Promise<Objects> {
@@ -92,14 +138,4 @@ async function openObjects(settings: Settings): Promise<Objects> {
     objects: explained("s3", settings, () => s3ObjectStore(options)),
     sweepUploads: (sweep) => sweepS3Uploads(options, sweep),
   };
-}
-
-/** What an adapter says of its options, with the names of the settings. */
-function explained<T>(backend: Backend, settings: Settings, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (!GatewayError.is(error, "INVALID_OPTIONS")) throw error;
-    throw new CommandError(EXIT.usage, `${storeFailure(error, backend, settings).text}.`);
-  }
 }

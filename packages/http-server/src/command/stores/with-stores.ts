@@ -14,7 +14,7 @@ export async function withStores(
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
   process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
-  const stores = await openStores(settings);
+  const stores = await openStores(settings, { warn: (text) => tell(`Warning: ${text}`) });
   try {
     return await work(stores, interrupt.signal);
   } catch (error) {
