@@ -4,7 +4,7 @@
 // the history of the run are kept.
 //
 //   npm run chaos -- [--minutes 1] [--tasks 500] [--seed N] [--pairing postgres+s3] [--plant] [--keep] [--folder DIR]
-//                    [--drain-seconds 240] [--skip-build]
+//                    [--drain-seconds 240] [--rabbitmq-version 3] [--skip-build]
 //
 // With --plant a task is taken out of the store and another's ending is changed: that run must fail.
 
@@ -12,11 +12,18 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { startBroker } from "./chaos/brokers.mjs";
 import { figuresOf } from "./chaos/figures.mjs";
 import { build, bundleRun, loadRun, server, wholeNumber } from "./lib/typescript-run.mjs";
 import { startCeph, startPostgres } from "./services/index.mjs";
 
-const PAIRINGS = ["sqlite+files", "postgres+files", "postgres+s3"];
+const PAIRINGS = [
+  "sqlite+files",
+  "postgres+files",
+  "postgres+s3",
+  "postgres+redis+s3",
+  "postgres+rabbitmq+s3",
+];
 
 // So that its log tells who waited for whom.
 const postgresSettings = {
@@ -35,6 +42,7 @@ const { values } = parseArgs({
     plant: { type: "boolean", default: false },
     folder: { type: "string", default: tmpdir() },
     keep: { type: "boolean", default: false },
+    "rabbitmq-version": { type: "string", default: "3" },
     "skip-build": { type: "boolean", default: false },
   },
 });
@@ -66,11 +74,11 @@ const log = (line) => {
 };
 let isWell = false;
 try {
-  const { postgres, s3 } = await startServices();
+  const { postgres, s3, broker } = await startServices();
   const begun = performance.now();
   log(`${pairing}, seed ${seed}, ${tasks} tasks, ${minutes} min of faults; logs in ${folder}`);
   const report = await runPairing({
-    ...{ pairing, seed, tasks, chaosMs: minutes * 60_000, folder, log, modelProgram, postgres, s3 },
+    ...{ pairing, seed, tasks, chaosMs: minutes * 60_000, folder, log, modelProgram, postgres, s3, broker },
     ...{ drainMs: 1_000 * wholeNumber("drain-seconds", values["drain-seconds"], 1), plants: values.plant },
     command: join(server, "dist/cli.js"),
   });
@@ -95,12 +103,14 @@ async function startServices() {
   if (pairing === "sqlite+files") return {};
   const started = await Promise.all([
     startPostgres({ durable: true, settings: postgresSettings }),
-    pairing === "postgres+s3" ? startCeph() : undefined,
+    pairing.endsWith("+s3") ? startCeph() : undefined,
+    startBroker(pairing, Number(values["rabbitmq-version"])),
   ]);
-  const [postgres, ceph] = started;
+  const [postgres, ceph, broker] = started;
   services.push(...started.filter((service) => service !== undefined));
   return {
     postgres: { url: postgres.url, control: postgres },
+    broker: broker?.place,
     s3: ceph && {
       endpoint: ceph.endpoint,
       accessKey: ceph.accessKey,

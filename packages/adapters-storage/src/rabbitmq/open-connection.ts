@@ -32,9 +32,12 @@ export async function openConnection(
       clientProperties: { connection_name: `${connectionName} ${purpose}` },
       ...(isSecure && tlsOptions(hostname, settings)),
     },
-  );
-  const model = await withinMs(connectTimeoutMs, opening);
-  // Without a listener, an error of the connection would end the process.
+  ).then(quieted);
+  return await withinMs(connectTimeoutMs, opening);
+}
+
+/** Without a listener, an error of the connection would end the process; also of one that opened too late. */
+function quieted(model: ChannelModel): ChannelModel {
   model.on("error", () => {});
   model.on("handler-error", () => {});
   return model;

@@ -9,9 +9,11 @@ import { Recorder } from "./recorder.ts";
 import type { ChaosReport } from "./report.ts";
 import type { Stage } from "./stage.ts";
 import type { StoreWatch } from "./store-watch.ts";
-import { makeTasks } from "./task-load.ts";
+import { type ChaosTask, makeTasks } from "./task-load.ts";
+import { playWithoutBroker } from "./without-broker.ts";
 
-export interface ChaosOptions extends Omit<PlanOptions, "processes" | "models" | "services" | "links"> {
+export interface ChaosOptions
+  extends Omit<PlanOptions, "processes" | "models" | "services" | "brokers" | "links"> {
   /** The built command. */
   readonly command: string;
   /** The bundled model server. */
@@ -21,6 +23,10 @@ export interface ChaosOptions extends Omit<PlanOptions, "processes" | "models" |
   readonly openStage: (folder: string, processes: readonly string[]) => Promise<Stage>;
   readonly tasks: number;
   readonly workMs: number;
+  /** What each model server does at once; without it, as much as it bears. */
+  readonly limit?: number | undefined;
+  /** How long brokers are away before anything else goes wrong. */
+  readonly withoutBrokerMs: number;
   /** How long everything is given to end once all is well. */
   readonly drainMs: number;
   /** Breaks a promise on purpose, in the store itself, so that whoever judges can be judged. */
@@ -35,6 +41,9 @@ const READERS = 3;
 const READ_PAUSE_MS = 15;
 /** After the last fault; a gateway that then accepts nothing never will. */
 const SUBMIT_LIMIT_MS = 60_000;
+
+/** Of all tasks, those that are submitted while there is no broker and all else is well. */
+const SHARE_WITHOUT_BROKER = 0.08;
 
 /** As a number in the stores. */
 const FAILED_STATE = 4;
@@ -52,7 +61,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   let crew: Crew | undefined;
   try {
     crew = await startCrew({
-      ...{ members, models, folder, leaseMs, stage, recorder },
+      ...{ members, models, folder, leaseMs, stage, recorder, limit: options.limit },
       ...{ command: options.command, modelProgram: options.modelProgram },
       mayFailToStart: () => player?.wasAnythingAway === true,
     });
@@ -62,14 +71,27 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const plan = planChaos({
       ...{ ...options, models, processes: names, links: links.map(({ name }) => name) },
       services: stage.services.map(({ name }) => name),
+      brokers: stage.brokers,
     });
     log(`seed ${options.seed}: ${plan.length} faults in ${options.chaosMs / 1_000} s\n${printPlan(plan)}`);
     const { processes } = crew;
     player = new FaultPlayer({
-      ...{ processes, models: crew.models, services: stage.services, links, recorder },
+      ...{
+        processes,
+        models: crew.models,
+        services: stage.services,
+        brokers: stage.brokers,
+        links,
+        recorder,
+      },
     });
     const clients = new Clients({ doors: crew.doors, recorder, seed: options.seed, model: MODEL });
-    await playUnderLoad(clients, player.play(plan), options);
+    const { seed, workMs } = options;
+    const tasks = makeTasks({ seed, tasks: options.tasks, workMs, backgroundShare: 0.02 });
+    const count = stage.brokers.length === 0 ? 0 : Math.ceil(options.tasks * SHARE_WITHOUT_BROKER);
+    const forMs = options.withoutBrokerMs;
+    await playWithoutBroker({ stage, clients, doors: crew.doors, recorder, tasks, count, forMs });
+    await playUnderLoad(clients, player.play(plan), tasks, { ...options, tasks: options.tasks - count });
     recorder.say(`${clients.accepted.length} tasks were accepted; all is well from here on`);
     await heal(crew, recorder);
     await drain(clients, recorder, options.drainMs);
@@ -84,9 +106,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   }
 }
 
-async function playUnderLoad(clients: Clients, faults: Promise<void>, options: ChaosOptions): Promise<void> {
-  const { seed, tasks, workMs, chaosMs } = options;
-  const made = makeTasks({ seed, tasks, workMs, backgroundShare: 0.02 });
+async function playUnderLoad(
+  clients: Clients,
+  faults: Promise<void>,
+  made: Iterable<ChaosTask>,
+  { tasks, chaosMs }: Pick<ChaosOptions, "tasks" | "chaosMs">,
+): Promise<void> {
   const readers = Array.from({ length: READERS }, () => clients.readUntilOver(READ_PAUSE_MS));
   const limit = setTimeout(() => clients.stop(), chaosMs + SUBMIT_LIMIT_MS);
   await Promise.all([faults, clients.submitAll(made, tasks, 0.9 * chaosMs, CLIENTS)]);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type ObjectStore, type SweepObjectsReport, sweepObjects, type TaskRecord } from "@modelgate/core";
 import type { HistoryFacts } from "../../../core/src/testing/checker/index.ts";
 import { assembleHistory } from "./assemble-history.ts";
-import { type Crew, MAX_FAILURES, MODEL, SLOTS } from "./crew.ts";
+import { type Crew, MAX_FAILURES, MODEL } from "./crew.ts";
 import { judgeHistory, orphansAmong, stillLookedInto } from "./judge.ts";
 import type { Recorder } from "./recorder.ts";
 import { type ChaosReport, reportOf } from "./report.ts";
@@ -82,7 +82,7 @@ function factsOf(
 ): HistoryFacts {
   return {
     ...{ leaseMs, boostMs: 3_600_000, maxFailures: MAX_FAILURES, maxAttempts: 200 },
-    limits: Object.fromEntries(crew.serverIds.map((id) => [id, SLOTS])),
+    limits: Object.fromEntries(crew.serverIds.map((id) => [id, crew.slots])),
     models: Object.fromEntries(crew.serverIds.map((id) => [id, [MODEL]])),
     // Rows tell what was granted, and not what was asked for.
     order: "queue",

@@ -26,6 +26,8 @@ export interface CrewOptions {
   readonly modelProgram: string;
   readonly folder: string;
   readonly leaseMs: number;
+  /** What each model server does at once; without it, as much as it bears, up to `SLOTS`. */
+  readonly limit?: number | undefined;
   readonly stage: Stage;
   readonly recorder: Recorder;
   readonly mayFailToStart: () => boolean;
@@ -33,7 +35,7 @@ export interface CrewOptions {
 
 /** The name of the model that all servers serve. */
 export const MODEL = "nlp";
-/** The most slots that any server is ever given; each begins with them, so that a burst comes up against the limit. */
+/** The most slots that a server without a limit is ever given; each begins with them, so that a burst comes up against the limit. */
 export const SLOTS = 64;
 /** Counted failures after which a task may fail. There are more faults than in a year, so it is more than usual. */
 export const MAX_FAILURES = 20;
@@ -58,6 +60,8 @@ export interface Crew {
   readonly modelLinks: readonly TcpLink[];
   /** Ids of the model servers, as the gateways know them. */
   readonly serverIds: readonly string[];
+  /** The most slots that any of them is ever given. */
+  readonly slots: number;
   /** When connections to each of them were broken off. */
   readonly breaks: ReadonlyMap<string, readonly number[]>;
   readonly doors: readonly Door[];
@@ -126,6 +130,7 @@ export async function startCrew(options: CrewOptions): Promise<Crew> {
   return {
     ...{ processes, models: crewModels, modelLinks, doors, calls, ready },
     serverIds: [...notes.keys()],
+    slots: options.limit ?? SLOTS,
     breaks: new Map(modelLinks.map((link) => [`127.0.0.1:${link.port}`, link.breaks])),
     async readNotes() {
       const read = Array.from(notes, async ([server, file]) => {
@@ -166,13 +171,16 @@ class ProcessDoor implements Door {
 
 /** Each start tells model servers its name by credentials; they are no part of a server's id, so all mean the same one. */
 function environment(
-  { leaseMs }: CrewOptions,
+  { leaseMs, limit }: CrewOptions,
   by: string,
   links: readonly TcpLink[],
 ): Readonly<Record<string, string>> {
+  const limited = limit === undefined ? "" : `#limit=${limit}`;
   return {
     MODELGATE_NAME: by,
-    MODELGATE_SERVERS: links.map(({ port }) => `${MODEL}=http://${by}:chaos@127.0.0.1:${port}`).join(" "),
+    MODELGATE_SERVERS: links
+      .map(({ port }) => `${MODEL}=http://${by}:chaos@127.0.0.1:${port}${limited}`)
+      .join(" "),
     MODELGATE_LEASE_MS: String(leaseMs),
     MODELGATE_DEFAULT_LIMIT: String(SLOTS),
     MODELGATE_MAX_FAILURES: String(MAX_FAILURES),

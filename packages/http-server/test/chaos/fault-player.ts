@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type BrokerFault, playBrokerFault } from "./broker-fault-player.ts";
 import { outagesOf } from "./happened.ts";
 import type { ModelProcess } from "./model-process.ts";
 import type { OurProcess } from "./our-process.ts";
 import type { Fault, Step } from "./plan.ts";
 import type { Recorder } from "./recorder.ts";
-import type { StageService } from "./stage.ts";
+import type { StageBroker, StageService } from "./stage.ts";
 import type { TcpLink } from "./tcp-link.ts";
 
 export interface FaultPlayerOptions {
   readonly processes: readonly OurProcess[];
   readonly models: readonly ModelProcess[];
   readonly services: readonly StageService[];
+  /** Those services that no process needs. */
+  readonly brokers: readonly StageBroker[];
   readonly links: readonly TcpLink[];
   readonly recorder: Recorder;
 }
@@ -34,7 +37,10 @@ export class FaultPlayer {
 
   /** Whether something that our processes need to start is away or bad, or was a moment ago. */
   get wasAnythingAway(): boolean {
-    return this.#away.size > 0 || performance.now() - this.#backAtMs < AFTERMATH_MS;
+    return (
+      [...this.#away].some((name) => this.#isNeeded(name)) ||
+      performance.now() - this.#backAtMs < AFTERMATH_MS
+    );
   }
 
   async play(plan: readonly Step[]): Promise<void> {
@@ -86,9 +92,14 @@ export class FaultPlayer {
         recorder.count(hasDied ? "models that died answering" : "model kills");
         return;
       }
-      default:
+      case "cut":
+      case "delay":
+      case "throttle":
+      case "stall":
         tell();
         return this.#spoil(fault);
+      default:
+        return this.#breakBroker(fault, tell);
     }
   }
 
@@ -117,8 +128,7 @@ export class FaultPlayer {
     const service = this.#options.services.find((each) => each.name === name);
     if (service === undefined) throw new Error(`there is no service ${name}`);
     const { links, control } = service;
-    while (this.#away.has(name)) await sleep(100);
-    this.#away.add(name);
+    await this.#take(name);
     if (how === "freeze") {
       if (control === undefined) for (const link of links) link.change({ isStalled: true });
       else await control.pause();
@@ -136,9 +146,31 @@ export class FaultPlayer {
     this.#isBack(name);
   }
 
+  async #breakBroker(fault: BrokerFault, tell: () => void): Promise<void> {
+    const broker = this.#options.brokers.find(({ name }) => name === fault.broker);
+    if (broker === undefined) throw new Error(`there is no broker ${fault.broker}`);
+    await this.#take(broker.name);
+    tell();
+    await playBrokerFault(fault, broker, this.#options.recorder);
+    this.#isBack(broker.name);
+  }
+
+  /** One thing at a time befalls a service as a whole. */
+  async #take(name: string): Promise<void> {
+    while (this.#away.has(name)) await sleep(100);
+    this.#away.add(name);
+  }
+
   #isBack(name: string): void {
     this.#away.delete(name);
-    this.#backAtMs = performance.now();
+    if (this.#isNeeded(name)) this.#backAtMs = performance.now();
+  }
+
+  /** A broker that is away, or a link to it that is bad, excuses no process that does not start. */
+  #isNeeded(name: string): boolean {
+    return !this.#options.brokers.some(
+      (broker) => name === broker.name || name.startsWith(`${broker.name}:`),
+    );
   }
 
   async #free<T extends { readonly name: string; readonly isFree: boolean }>(

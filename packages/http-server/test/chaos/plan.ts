@@ -1,6 +1,18 @@
 import { randomOf } from "../support/random.ts";
 
-export type ServiceName = "postgres" | "s3";
+export type BrokerName = "redis" | "rabbitmq";
+export type ServiceName = "postgres" | "s3" | BrokerName;
+
+/** How a broker loses what it keeps; `restart-empty` is a crash after which it knows nothing any more. */
+export type LossKind = "flush" | "restart-empty" | "purge" | "delete-queues";
+/** What goes wrong with brokers alone. */
+export type BrokerFaultKind = LossKind | "memory-alarm" | "split";
+
+/** A broker, and what can be done to it. */
+export interface PlannedBroker {
+  readonly name: BrokerName;
+  readonly faults: readonly BrokerFaultKind[];
+}
 
 /** One thing that goes wrong, and with whom. */
 export type Fault =
@@ -23,6 +35,16 @@ export type Fault =
     }
   /** Half open: the connections stand, and nothing passes in either direction. */
   | { readonly kind: "stall"; readonly link: string; readonly forMs: number }
+  | { readonly kind: LossKind; readonly broker: BrokerName }
+  /** The broker takes no more messages and delivers what it has. */
+  | { readonly kind: "memory-alarm"; readonly broker: BrokerName; readonly forMs: number }
+  /** Some processes do not reach the broker; the others do. */
+  | {
+      readonly kind: "split";
+      readonly broker: BrokerName;
+      readonly targets: readonly string[];
+      readonly forMs: number;
+    }
   | { readonly kind: "model-kill"; readonly model: string; readonly downMs: number }
   /** The model server writes half of its next answer and is gone. */
   | { readonly kind: "model-dies-answering"; readonly model: string; readonly downMs: number };
@@ -41,6 +63,7 @@ export interface PlanOptions {
   readonly processes: readonly string[];
   readonly models: readonly string[];
   readonly services: readonly ServiceName[];
+  readonly brokers: readonly PlannedBroker[];
   /** Connections that a fault may befall, by name. */
   readonly links: readonly string[];
   readonly kills: number;
@@ -49,12 +72,14 @@ export interface PlanOptions {
   readonly outages: number;
   readonly outageMs: readonly [least: number, most: number];
   readonly linkFaults: number;
+  /** Of each kind, for each broker. */
+  readonly brokerFaults: number;
   readonly modelKills: number;
 }
 
 /** What will go wrong and when. The same options give the same plan, whatever becomes of the run. */
 export function planChaos(options: PlanOptions): readonly Step[] {
-  const { chaosMs, leaseMs, processes, models, services, links } = options;
+  const { chaosMs, leaseMs, processes, models, services, brokers, links } = options;
   // Each subject has its own stream of numbers, so that one more of one kind leaves the others as they are.
   const streams = new Map<string, Dice>();
   const dice = (name: string): Dice => {
@@ -83,6 +108,13 @@ export function planChaos(options: PlanOptions): readonly Step[] {
       })),
     ),
     ...spread("link", options.linkFaults, (from) => linkFaultOf(from, links, leaseMs)),
+    ...brokers.flatMap(({ name, faults }) =>
+      faults.flatMap((kind) =>
+        spread(`${kind} of ${name}`, options.brokerFaults, (from) =>
+          brokerFaultOf(from, kind, name, options),
+        ),
+      ),
+    ),
     ...spread("model", options.modelKills, (from) => ({
       kind: from.next() < 0.5 ? "model-kill" : "model-dies-answering",
       model: from.pick(models),
@@ -105,6 +137,21 @@ function linkFaultOf(dice: Dice, links: readonly string[], leaseMs: number): Fau
   if (kind < 0.6) return { kind: "delay", link, ms: dice.between(20, 400), forMs };
   if (kind < 0.8) return { kind: "throttle", link, bytesPerSecond: dice.between(20_000, 400_000), forMs };
   return { kind: "stall", link, forMs: dice.between(300, 1.5 * leaseMs) };
+}
+
+function brokerFaultOf(
+  dice: Dice,
+  kind: BrokerFaultKind,
+  broker: BrokerName,
+  { processes, outageMs }: PlanOptions,
+): Fault {
+  if (kind === "memory-alarm") return { kind, broker, forMs: dice.between(...outageMs) };
+  if (kind !== "split") return { kind, broker };
+  // At least one on either side.
+  const [alone, ...others] = dice.shuffle(processes);
+  if (alone === undefined) throw new Error("there is nobody to split off");
+  const targets = [alone, ...others.slice(0, -1).filter(() => dice.next() < 0.5)];
+  return { kind, broker, targets, forMs: dice.between(...outageMs) };
 }
 
 /** The plan for people, a line for each step. */
@@ -134,6 +181,13 @@ class Dice {
   /** A whole number, both ends included. */
   between(least: number, most: number): number {
     return Math.floor(least + this.next() * (most - least + 1));
+  }
+
+  shuffle<T>(items: readonly T[]): readonly T[] {
+    return items
+      .map((item) => ({ item, place: this.next() }))
+      .sort((a, b) => a.place - b.place)
+      .map(({ item }) => item);
   }
 
   pick<T>(items: readonly T[]): T {

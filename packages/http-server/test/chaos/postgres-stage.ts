@@ -5,9 +5,10 @@ import type { ObjectStore } from "@modelgate/core";
 import { Client } from "minio";
 import { filesystemObjectStore } from "../../../adapters-storage/src/filesystem/index.ts";
 import { s3ObjectStore } from "../../../adapters-storage/src/s3/index.ts";
+import { type BrokerPlace, openBroker } from "./broker-stage.ts";
+import { closeAll, openLinks, type Part, through } from "./own-links.ts";
 import { watchPostgres } from "./postgres-watch.ts";
-import type { ServiceControl, Stage, StageOptions, StageService } from "./stage.ts";
-import { TcpLink } from "./tcp-link.ts";
+import type { ServiceControl, Stage, StageOptions } from "./stage.ts";
 
 /** A PostgreSQL server; whoever cannot take it away leaves `control` out. */
 export interface PostgresPlace {
@@ -28,15 +29,8 @@ export interface Places {
   readonly postgres: PostgresPlace;
   /** Without one, objects are files in a directory that all processes share. */
   readonly s3?: S3Place | undefined;
-}
-
-type Env = Readonly<Record<string, string>>;
-
-/** What one part of a stage adds to it. */
-interface Part {
-  readonly service?: StageService;
-  env(process: string): Env;
-  readonly close: () => Promise<void>;
+  /** Without one, the order is PostgreSQL's own. */
+  readonly broker?: BrokerPlace | undefined;
 }
 
 /** PostgreSQL holds the tasks, in a schema of this run. Each process reaches each service by a link of its own. */
@@ -47,16 +41,20 @@ export async function openPostgresStage(options: StageOptions, places: Places): 
   const schema = `chaos_${randomBytes(5).toString("hex")}`;
   const tasks = await openTasks(places.postgres, schema, processes);
   const objects = places.s3 === undefined ? filesAt(dataDir) : await openBucket(places.s3, processes);
+  const queue = places.broker && (await openBroker(places.broker, processes));
   const watch = watchPostgres(places.postgres.url, schema);
+  const parts: readonly Part[] = [tasks, objects, ...(queue === undefined ? [] : [queue])];
   return {
-    services: [tasks.service, objects.service].filter((service) => service !== undefined),
-    env: (process) => ({ MODELGATE_DATA_DIR: dataDir, ...tasks.env(process), ...objects.env(process) }),
+    services: parts.flatMap(({ service }) => service ?? []),
+    brokers: queue === undefined ? [] : [queue.broker],
+    env: (process) =>
+      Object.assign({ MODELGATE_DATA_DIR: dataDir }, ...parts.map((part) => part.env(process))),
     watch,
     objects: objects.store,
     async close() {
       await objects.close();
       await watch.run(`DROP SCHEMA IF EXISTS ${schema} CASCADE`).catch(() => {});
-      await Promise.all([watch.close(), tasks.close()]);
+      await Promise.all([watch.close(), tasks.close(), queue?.close()]);
     },
   };
 }
@@ -120,29 +118,4 @@ async function openBucket(
       closeAll(links);
     },
   };
-}
-
-async function openLinks(
-  service: string,
-  target: { readonly host: string; readonly port: number },
-  processes: readonly string[],
-): Promise<ReadonlyMap<string, TcpLink>> {
-  const links = new Map(
-    processes.map((name) => [name, new TcpLink({ name: `${service}:${name}`, target })] as const),
-  );
-  await Promise.all([...links.values()].map((link) => link.open()));
-  return links;
-}
-
-/** The same address with the link in place of the server. */
-function through(address: string, link: TcpLink | undefined): string {
-  if (link === undefined) throw new Error("a process has no link to a service that it needs");
-  const url = new URL(address);
-  url.hostname = "127.0.0.1";
-  url.port = String(link.port);
-  return url.href.replace(/\/$/, "");
-}
-
-function closeAll(links: ReadonlyMap<string, TcpLink>): void {
-  for (const link of links.values()) link.close();
 }

@@ -2,11 +2,20 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ObjectStore } from "@modelgate/core";
 import { filesystemObjectStore } from "../../../adapters-storage/src/filesystem/index.ts";
-import type { ServiceName } from "./plan.ts";
+import type { BrokerName, LossKind, PlannedBroker, ServiceName } from "./plan.ts";
 import { type StoreWatch, watchSqlite } from "./store-watch.ts";
 import type { TcpLink } from "./tcp-link.ts";
 
-export type Pairing = "sqlite+files" | "postgres+files" | "postgres+s3";
+export const PAIRINGS = [
+  "sqlite+files",
+  "postgres+files",
+  "postgres+s3",
+  "postgres+redis+s3",
+  "postgres+rabbitmq+s3",
+] as const;
+
+/** The store, the broker that is its queue if there is one, and where objects are. */
+export type Pairing = (typeof PAIRINGS)[number];
 
 /** A real service that can be taken away; without these it is taken away by the network alone. */
 export interface ServiceControl {
@@ -24,9 +33,22 @@ export interface StageService {
   readonly control?: ServiceControl | undefined;
 }
 
+/** A broker, and what is done to it besides taking it away. */
+export interface StageBroker extends PlannedBroker {
+  readonly name: BrokerName;
+  /** By the name of the process. */
+  readonly links: ReadonlyMap<string, TcpLink>;
+  /** Makes it lose what it keeps; tells how many entries that were. */
+  lose(kind: LossKind): Promise<number>;
+  /** Blocks whoever publishes; tells whether they were blocked. */
+  readonly alarm?: ((forMs: number) => Promise<boolean>) | undefined;
+}
+
 /** Where everything is kept in a run, and how a process of ours is told of it. */
 export interface Stage {
   readonly services: readonly StageService[];
+  /** Those services among them that may be away without anything being refused. */
+  readonly brokers: readonly StageBroker[];
   /** Variables for the process of this name. */
   env(process: string): Readonly<Record<string, string>>;
   readonly watch: StoreWatch;
@@ -47,6 +69,7 @@ export async function openSqliteStage({ folder }: StageOptions): Promise<Stage> 
   const objects = filesystemObjectStore({ directory: join(dataDir, "objects") });
   return {
     services: [],
+    brokers: [],
     env: () => ({ MODELGATE_DATA_DIR: dataDir }),
     watch,
     objects,
