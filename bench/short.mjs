@@ -22,18 +22,29 @@ const forms = [
   ["cluster/limit.mjs", "--tasks", "40"],
   ["cluster/scale.mjs", "--pairs", "1", "--tasks", "500"],
   ["cluster/outage.mjs", "--out-seconds", "1"],
+  ["queue/redis.mjs", "--pairs", "1", "--tasks", "2000", "--peer", "none"],
+  ["queue/rabbitmq.mjs", "--pairs", "1", "--tasks", "500", "--wakeups", "20", "--kinds", "quorum"],
+  ["queue/composed.mjs", "--pairs", "1", "--seconds", "0.5", "--sides", "postgres+redis", "--only", "steady"],
+  ["queue/lost.mjs", "--waiting", "2000", "--losses", "1", "--brokers", "redis"],
+  ["queue/urgent.mjs", "--waiting", "500", "--tries", "5", "--brokers", "redis"],
+  ["queue/away.mjs", "--out-seconds", "1", "--brokers", "redis"],
+  ["queue/reconcile.mjs", "--tasks", "5000", "--seconds", "1"],
   ["trainings/run.mjs", "--pairs", "1", "--tasks", "200"],
   ["docker/run.mjs", "--tries", "4", "--pairs", "1", "--idle-seconds", "2", "--created", "16"],
 ];
 
 let failed = 0;
+let hasBundled = false;
 for (const [file, ...args] of forms) {
   console.log(`\n# node bench/${file} ${args.join(" ")}`);
   const path = fileURLToPath(new URL(file, import.meta.url));
   const { status, signal } = spawnSync(process.execPath, [path, ...args], {
     stdio: ["ignore", "inherit", "inherit"],
     timeout: 180_000,
+    env: { ...process.env, BENCH_BUNDLED: hasBundled ? "1" : "" },
   });
+  // The benches of one folder, which follow one another, share what the first of them has bundled.
+  hasBundled ||= file.startsWith("queue/");
   if (status === 0 || status === MISSED) continue;
   failed += 1;
   console.error(`bench/${file} ended with ${signal ?? status}`);

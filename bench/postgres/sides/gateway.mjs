@@ -11,7 +11,7 @@ const encoder = new TextEncoder();
 const body = encoder.encode(JSON.stringify(RESULT));
 
 /** Every server answers at once, from this process. */
-function functionProtocol(handle) {
+export function functionProtocol(handle) {
   const unclaimed = async () => {
     throw new Error("this protocol does no background work");
   };

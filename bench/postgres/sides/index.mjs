@@ -14,4 +14,15 @@ export const SIDES = {
     title: "graphile-worker 0.17.3 fetching ahead",
     load: async () => (await import("./graphile.mjs")).graphile(500),
   },
+  "postgres+redis": composed("PostgreSQL and Redis", "postgres", "redis"),
+  "postgres+rabbitmq": composed("PostgreSQL and RabbitMQ", "postgres", "rabbitmq"),
+  "sqlite+redis": composed("SQLite and Redis", "sqlite", "redis"),
+  "postgres+redis+wakeups": composed("PostgreSQL, wake-ups by Redis", "postgres", "redis", true),
 };
+
+/** Sides of bench/queue. */
+function composed(title, store, broker, isNative) {
+  const load = async () =>
+    (await import("../../queue/composed-sides.mjs")).composedSide(store, broker, isNative);
+  return { title, load };
+}
