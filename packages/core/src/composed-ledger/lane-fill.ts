@@ -1,4 +1,4 @@
-import type { OperationOptions } from "../contracts/common.ts";
+import type { OperationOptions, Page } from "../contracts/common.ts";
 import type { QueueLane } from "../contracts/queue.ts";
 import type { TaskRecord } from "../contracts/task.ts";
 import type { TaskStore } from "../contracts/task-store.ts";
@@ -13,6 +13,8 @@ export interface FillHost {
 
 interface Walk extends QueueLane {
   readonly cursor: string | undefined;
+  /** The page at the cursor, read while the one before was written. */
+  readonly ahead: Promise<Page<TaskRecord>> | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export class LaneFill {
   /** @param waiting tasks of all lanes, when what is delayed is to be found too. */
   constructor(host: FillHost, lanes: readonly QueueLane[], waiting = 0) {
     this.#host = host;
-    this.#lanes = lanes.map((lane) => ({ ...lane, cursor: undefined }));
+    this.#lanes = lanes.map((lane) => ({ ...lane, cursor: undefined, ahead: undefined }));
     this.#missing = waiting;
     this.#delayed = waiting > 0 ? { cursor: undefined } : undefined;
   }
@@ -46,13 +48,25 @@ export class LaneFill {
     return this.#lanes.length > 0 || this.#delayed !== undefined;
   }
 
-  async #nextOf({ cursor, ...lane }: Walk, wait: OperationOptions): Promise<void> {
-    const { store, pageSize, enqueue, read } = this.#host;
-    const page = await read(listDue(store, [{ ...lane, max: pageSize }], cursor, wait));
-    await enqueue(page.items, wait);
+  async #nextOf(walk: Walk, wait: OperationOptions): Promise<void> {
+    const { lane, background, cursor, ahead } = walk;
+    this.#lanes[0] = { ...walk, ahead: undefined };
+    const page = await (ahead ?? this.#read({ lane, background }, cursor, wait));
+    const { nextCursor } = page;
+    const following =
+      nextCursor === undefined ? undefined : this.#read({ lane, background }, nextCursor, wait);
+    // Whoever takes it hears of its failure.
+    following?.catch(() => {});
+    await this.#host.enqueue(page.items, wait);
     this.#missing -= page.items.length;
     this.#lanes.shift();
-    if (page.nextCursor !== undefined) this.#lanes.push({ ...lane, cursor: page.nextCursor });
+    if (nextCursor !== undefined)
+      this.#lanes.push({ lane, background, cursor: nextCursor, ahead: following });
+  }
+
+  #read(lane: QueueLane, cursor: string | undefined, wait: OperationOptions): Promise<Page<TaskRecord>> {
+    const { store, pageSize, read } = this.#host;
+    return read(listDue(store, [{ ...lane, max: pageSize }], cursor, wait));
   }
 
   async #nextDelayed(cursor: string | undefined, wait: OperationOptions): Promise<void> {
