@@ -90,8 +90,8 @@ export const service = [
       },
       {
         file: timedReader,
-        find: "} catch {\n      return { value: undefined, keepMs: keepFailuresMs };",
-        replace: "} catch (error) {\n      throw error;",
+        find: "return ask(key, signal).catch(() => ({ value: undefined, keepMs: keepFailuresMs }));",
+        replace: "return ask(key, signal);",
       },
     ],
     test: {
@@ -105,9 +105,8 @@ export const service = [
     faults: [
       {
         file: timedReader,
-        find: "      return performance.now() < tooLateAtMs ? await ask(key, signal) : NOT_ASKED;",
-        replace:
-          "      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);\n      return await ask(key, signal);",
+        find: "      if (performance.now() >= tooLateAtMs) return Promise.resolve(NOT_ASKED);",
+        replace: "      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);",
       },
     ],
     test: {

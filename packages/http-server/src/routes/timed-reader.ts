@@ -70,15 +70,19 @@ export class TimedReader<T> {
     const { ask, timeoutMs, keepFailuresMs } = this.#options;
     const signal = AbortSignal.timeout(timeoutMs);
     const tooLateAtMs = performance.now() + timeoutMs * (1 - LEAST_SHARE);
-    let isAsked = false;
-    const asking = async (): Promise<Reading<T>> => {
-      if (performance.now() >= tooLateAtMs) return NOT_ASKED;
-      isAsked = true;
-      return await ask(key, signal);
+    const asking = (): Promise<Reading<T>> => {
+      if (performance.now() >= tooLateAtMs) return Promise.resolve(NOT_ASKED);
+      return ask(key, signal).catch(() => ({ value: undefined, keepMs: keepFailuresMs }));
     };
+    let answer: Promise<Reading<T>> | undefined;
+    const begin = (): Promise<Reading<T>> => {
+      answer = asking();
+      return answer;
+    };
+    // The line gives up on whoever is aborted, also on an answer that is about to come with what came in time.
+    const inLine = this.#line.add(begin, { signal });
     // Where nobody was asked, nothing is known that could be kept.
-    const failed = () => (isAsked ? { value: undefined, keepMs: keepFailuresMs } : NOT_ASKED);
-    return await this.#line.add(asking, { signal }).catch(failed);
+    return await inLine.catch(() => answer ?? NOT_ASKED);
   }
 }
 

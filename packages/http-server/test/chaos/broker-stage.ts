@@ -6,7 +6,7 @@ import { openRedisBroker } from "./redis-broker.ts";
 import type { ServiceControl, StageBroker } from "./stage.ts";
 
 /** A broker of the run's own. */
-export interface BrokerControl extends ServiceControl {
+interface BrokerControl extends ServiceControl {
   /** Crashes it, takes away what it has kept, and starts it. */
   restartEmpty(): Promise<void>;
   /** Makes it believe that its memory is used up, or lets it see that it is not. */

@@ -36,7 +36,7 @@ export interface CrewOptions {
 /** The name of the model that all servers serve. */
 export const MODEL = "nlp";
 /** The most slots that a server without a limit is ever given; each begins with them, so that a burst comes up against the limit. */
-export const SLOTS = 64;
+const SLOTS = 64;
 /** Counted failures after which a task may fail. There are more faults than in a year, so it is more than usual. */
 export const MAX_FAILURES = 20;
 /** Calls at once until a model server says that it is busy; the last one does so before its slots are used up. */

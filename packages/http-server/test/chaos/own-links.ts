@@ -1,7 +1,7 @@
 import type { StageService } from "./stage.ts";
 import { TcpLink } from "./tcp-link.ts";
 
-export type Env = Readonly<Record<string, string>>;
+type Env = Readonly<Record<string, string>>;
 
 /** What one part of a stage adds to it. */
 export interface Part {

@@ -6,7 +6,7 @@ import type { BrokerName, LossKind, PlannedBroker, ServiceName } from "./plan.ts
 import { type StoreWatch, watchSqlite } from "./store-watch.ts";
 import type { TcpLink } from "./tcp-link.ts";
 
-export const PAIRINGS = [
+const PAIRINGS = [
   "sqlite+files",
   "postgres+files",
   "postgres+s3",
