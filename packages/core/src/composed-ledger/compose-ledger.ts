@@ -61,6 +61,7 @@ export function composeLedger(store: TaskStore, queue: Queue, options: ComposeLe
   const reconciliation = reconcileQueue(store, bounded, {
     ...{ clock, checkpoint, random, pageSize, auditPauseMs },
   });
+  const pending = new Set<Promise<void>>();
   const host: QueueHost & GrantHost = {
     store,
     queue: bounded,
@@ -70,6 +71,10 @@ export function composeLedger(store: TaskStore, queue: Queue, options: ComposeLe
     onFailure: onQueueFailure,
     onLost: reconciliation.lost,
     isAway: () => clock.monotonic() < awayUntilMs,
+    later: (work) => {
+      pending.add(work);
+      void work.finally(() => pending.delete(work));
+    },
   };
   const guard = openness("composed ledger");
   const entriesOf = (tasks: readonly TaskRecord[]): QueueEntry[] => {
@@ -139,7 +144,10 @@ export function composeLedger(store: TaskStore, queue: Queue, options: ComposeLe
       return hasMore ? { ...swept, more: true } : swept;
     }),
     stats: guard.wrap((wait) => store.stats(wait)),
-    close: guard.close,
+    async close() {
+      await guard.close();
+      await Promise.all(pending);
+    },
   };
 }
 

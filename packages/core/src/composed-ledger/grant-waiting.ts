@@ -19,6 +19,8 @@ export interface GrantHost {
   readonly checkpoint: Checkpoint;
   readonly clock: Clock;
   readonly visibilityMs: number;
+  /** Goes on beside, and is waited for when the ledger is closed. It never rejects. */
+  readonly later: (work: Promise<void>) => void;
 }
 
 export interface Waited {
@@ -97,11 +99,15 @@ export async function grantWaiting(
         nextDueInMs = Math.min(nextDueInMs ?? outcome.delayMs, outcome.delayMs);
       account(rooms, delivery.background, claim, outcome);
     });
-    await settle(queue, settlements);
+    const settling = settle(queue, settlements);
+    // Nobody waits for what the queue says of tasks that are granted: the tasks may start.
+    if (outcomes.length === deliveries.length && outcomes.every(({ outcome }) => outcome === "granted")) {
+      host.later(settling);
+      break;
+    }
+    await settling;
     // Without the queue, whose entries of these tasks will turn out to be gone, one page is enough.
     if (taken === undefined) break;
-    if (outcomes.length === deliveries.length && outcomes.every(({ outcome }) => outcome === "granted"))
-      break;
   }
   return { grants, nextDueInMs };
 }
