@@ -160,8 +160,18 @@ const EXAMPLES: Record<RuleName, Example> = {
   "calls-over-limit": {
     bad: () =>
       new Story().accept().accept({ id: "u" }).grant().grant({ id: "u" }).send(1).send(2, { id: "u" }),
+    // A cancelled call has been broken off, whenever its server hears of that.
     good: () =>
-      new Story().accept().accept({ id: "u" }).grant().send(1).answer("done", 1).send(2, { id: "u" }),
+      new Story()
+        .accept()
+        .accept({ id: "u" })
+        .accept({ id: "v" })
+        .grant()
+        .send(1)
+        .answer("done", 1)
+        .send(2, { id: "u" })
+        .row("settle", { id: "u", state: "cancelled" })
+        .send(3, { id: "v" }),
   },
   "passed-over": {
     bad: () => {

@@ -29,7 +29,7 @@ function limitAsked(
 /** The slots of a server are never overdrawn, over all processes. */
 export const judgeSlots: MakeJudge = (report, facts) => {
   const seen = new Set<string>();
-  const calls = new Map<number, { by: string; server: string; background: boolean }>();
+  const calls = new Map<number, { id: string; by: string; server: string; background: boolean }>();
   return {
     see(event, world) {
       switch (event.kind) {
@@ -57,10 +57,12 @@ export const judgeSlots: MakeJudge = (report, facts) => {
         case "sent": {
           const { id, call, by, server, atMs } = event;
           const background = world.rows.get(id)?.background === true;
-          calls.set(call, { by, server, background });
+          calls.set(call, { id, by, server, background });
           if (background || isStepExcused(world, atMs)) break;
           let count = 0;
           for (const one of calls.values()) {
+            // What was cancelled was broken off; over a slow connection its server hears of that later.
+            if (world.rows.get(one.id)?.state === "cancelled") continue;
             const process = world.processes.get(one.by);
             if (one.server === server && !one.background && process?.isAlive === true && !process.isPaused)
               count += 1;
