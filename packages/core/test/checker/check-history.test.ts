@@ -170,7 +170,7 @@ const EXAMPLES: Record<RuleName, Example> = {
         .send(1)
         .answer("done", 1)
         .send(2, { id: "u" })
-        .row("settle", { id: "u", state: "cancelled" })
+        .row("exchange", { id: "u", state: "cancelled" })
         .send(3, { id: "v" }),
   },
   "passed-over": {
