@@ -24,7 +24,10 @@ const COMMANDS: Record<string, () => Promise<void>> = {
     clearInterval(publish);
     console.log("heard");
   },
-  /** Claims 400 tasks in small batches for two servers that have room for 300, and prints the ids that it got. */
+  /**
+   * Claims 400 tasks in small batches, "a" from the first and "b" from the last, for two servers that have room for 300,
+   * and prints the ids that it got; after one batch it waits for the end of the input.
+   */
   async claim() {
     const names = { runner: argument, incarnation: "1", leaseMs: 60_000, sequence: 1 };
     await tasks.apply({
@@ -40,7 +43,9 @@ const COMMANDS: Record<string, () => Promise<void>> = {
       { server: "s", limit: 100 },
       { server: "t", limit: 200 },
     ];
-    for (let at = 0; at < 400; at += 10) {
+    for (let batch = 0; batch < 40; batch += 1) {
+      if (batch === 1) for await (const _ of process.stdin);
+      const at = 10 * (argument === "a" ? batch : 39 - batch);
       const claims = Array.from({ length: 10 }, (_, index) => ({ id: `t${at + index}`, servers }));
       const outcomes = await tasks.claim({ ...names, claims });
       const granted = outcomes.flatMap((item) => (item.outcome === "granted" ? [item.grant.task.id] : []));

@@ -11,7 +11,7 @@ import type {
 } from "@modelgate/core";
 import { memoryTaskStore } from "@modelgate/core/memory";
 import pg from "pg";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { newTask } from "../sqlite/store-fixture.ts";
 import { requireService } from "../support/services.ts";
 import { startChild } from "./children.ts";
@@ -53,6 +53,8 @@ describe.skipIf(url === "")("the task store on PostgreSQL", () => {
     const ids = Array.from({ length: 400 }, (_, at) => `t${at}`);
     await tasks.insert(ids.map((id) => newTask(id)));
     const children = await Promise.all(["a", "b"].map((name) => startChild(url, schema, "claim", name)));
+    await vi.waitUntil(() => children.every(({ lines }) => lines.length > 0), { timeout: 30_000 });
+    for (const { process } of children) process.stdin?.end();
     await Promise.all(children.map(({ exited }) => exited));
     const granted = children.map(({ lines }) => lines.flatMap((line) => JSON.parse(line) as string[]));
     expect(new Set(granted.flat()).size).toBe(granted.flat().length);

@@ -50,6 +50,8 @@ describe.skipIf(!isThere)("a Docker Engine that starts again", () => {
   /** What becomes of both kinds of deployments, and of tasks that come meanwhile. */
   async function survives(outage: () => Promise<void>, restart: () => Promise<void>): Promise<void> {
     expect((await ended(url, await submitted(url, auto))).status).toBe("succeeded");
+    // What has never been ready and ends has failed.
+    await ready(url, auto);
     const [before, autoBefore] = await Promise.all([engine.state(manual), engine.state(auto)]);
     const { expires_at } = (await call(url, `/models/${manual}/deployment`)).json;
     const strangerBefore = await engine.state(stranger);
@@ -91,6 +93,7 @@ describe.skipIf(!isThere)("a Docker Engine that starts again", () => {
 
   it("starts the manual ones by itself, before any gateway looks, and a gateway goes on with them", async () => {
     expect((await ended(url, await submitted(url, auto))).status).toBe("succeeded");
+    await ready(url, auto);
     await gateway.close();
     await docker.stop();
     await docker.start();
@@ -123,6 +126,7 @@ describe.skipIf(!isThere)("a Docker Engine that starts again", () => {
 
   it("forgets an auto one for which nobody asks meanwhile, and ends what is removed while it is away", async () => {
     expect((await ended(url, await submitted(url, auto, TRAINING))).status).toBe("succeeded");
+    await ready(url, auto);
     await docker.stop();
     const [deployed, removed] = await Promise.all([
       send(url, "POST", `/models/${installation.model("new")}`, { model_uri: "test:/" }),

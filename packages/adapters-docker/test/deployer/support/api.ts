@@ -73,7 +73,8 @@ export class Api {
   }
 
   async removeContainer(id: string): Promise<void> {
-    await this.call("DELETE", `/containers/${id}?force=1&v=1`);
+    const { status, body } = await this.call("DELETE", `/containers/${id}?force=1&v=1`);
+    if (status !== 204 && status !== 404) throw new Error(`DELETE ${id}: ${status} ${JSON.stringify(body)}`);
   }
 
   /** Removes every container that one of the filters finds. */
