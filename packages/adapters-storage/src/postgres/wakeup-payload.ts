@@ -1,4 +1,5 @@
 import type { WakeupTopic } from "@modelgate/core";
+import { namesOf as namesIn } from "../wakeups/name-messages.ts";
 
 /** The server takes payloads of less than 8,000 bytes. */
 const MOST_BYTES = 7_999;
@@ -44,13 +45,8 @@ export function toPayloads(topic: WakeupTopic, names: readonly string[]): string
 export function namesOf(payload: string): { topic: WakeupTopic; names: readonly string[] } | undefined {
   const topic = TOPICS.find((each) => payload.startsWith(LETTERS[each]));
   if (topic === undefined) return undefined;
-  try {
-    const names = JSON.parse(payload.slice(1)) as unknown;
-    if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return undefined;
-    return { topic, names: names as string[] };
-  } catch {
-    return undefined;
-  }
+  const names = namesIn(payload.slice(1));
+  return names === undefined ? undefined : { topic, names };
 }
 
 function toAscii(json: string): string {

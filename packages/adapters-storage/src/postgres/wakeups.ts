@@ -1,16 +1,10 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { OperationOptions, Wakeups, WakeupTopic } from "@modelgate/core";
+import { type Listener, Listeners } from "../wakeups/listeners.ts";
 import { Calls, type PartOptions } from "./calls.ts";
 import { Listening } from "./listening.ts";
 import { type PostgresPool, statement } from "./pool.ts";
 import { namesOf, TOPICS, toPayloads } from "./wakeup-payload.ts";
-
-type Listener = (names: readonly string[]) => void;
-
-/** An object for each subscription: the same function may come twice. */
-interface Subscription {
-  readonly tell: Listener;
-}
 
 /** Each topic is told so often at most; whatever comes meanwhile goes out together. */
 const APART_MS = 5;
@@ -37,11 +31,7 @@ export class PostgresWakeups implements Wakeups {
   readonly #calls: Calls;
   readonly #channel: string;
   readonly #listening: Listening;
-  readonly #subscriptions: Record<WakeupTopic, Set<Subscription>> = {
-    work: new Set(),
-    ended: new Set(),
-    deployments: new Set(),
-  };
+  readonly #listeners = new Listeners();
   readonly #outbox: Record<WakeupTopic, Outbox>;
 
   constructor(pool: PostgresPool, options: PostgresWakeupsOptions) {
@@ -57,15 +47,15 @@ export class PostgresWakeups implements Wakeups {
       heard: (payload) => this.#heard(payload),
       // Who waits for work, or follows deployments, may have missed some.
       resumed: () => {
-        this.#tell("work", []);
-        this.#tell("deployments", []);
+        this.#listeners.tell("work", []);
+        this.#listeners.tell("deployments", []);
       },
       probeMs: options.probeMs,
     });
     this.#calls = new Calls("wake-ups", {
       ...options,
       onClose: async () => {
-        for (const subscriptions of Object.values(this.#subscriptions)) subscriptions.clear();
+        this.#listeners.clear();
         await Promise.all([this.#listening.close(), ...TOPICS.map((topic) => this.#outbox[topic].idle())]);
         await options.onClose();
       },
@@ -80,10 +70,9 @@ export class PostgresWakeups implements Wakeups {
 
   subscribe(topic: WakeupTopic, listener: Listener): () => void {
     this.#calls.requireOpen();
-    const subscription: Subscription = { tell: listener };
-    this.#subscriptions[topic].add(subscription);
+    const end = this.#listeners.add(topic, listener);
     this.#listening.start();
-    return () => void this.#subscriptions[topic].delete(subscription);
+    return end;
   }
 
   close(): Promise<void> {
@@ -98,19 +87,7 @@ export class PostgresWakeups implements Wakeups {
 
   #heard(payload: string): void {
     const hint = namesOf(payload);
-    if (hint !== undefined) this.#tell(hint.topic, hint.names);
-  }
-
-  #tell(topic: WakeupTopic, names: readonly string[]): void {
-    const subscriptions = this.#subscriptions[topic];
-    for (const subscription of [...subscriptions]) {
-      if (!subscriptions.has(subscription)) continue;
-      try {
-        subscription.tell(names);
-      } catch {
-        // The contract forbids it; the others are told all the same.
-      }
-    }
+    if (hint !== undefined) this.#listeners.tell(hint.topic, hint.names);
   }
 }
 

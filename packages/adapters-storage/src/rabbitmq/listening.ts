@@ -1,8 +1,9 @@
 import type { WakeupTopic } from "@modelgate/core";
 import type { Channel } from "amqplib";
+import { namesOf } from "../wakeups/name-messages.ts";
 import type { RabbitmqConnection } from "./connection.ts";
 import { declareExchange, exchangeOf } from "./wakeup-exchange.ts";
-import { namesOf, TOPICS } from "./wakeup-payload.ts";
+import { TOPICS } from "./wakeup-payload.ts";
 
 /** A process that is paused must not fill the broker with hints, nor be told of old ones for long. */
 const QUEUE_ARGUMENTS = { "x-max-length": 1_000, "x-message-ttl": 10_000 };
@@ -108,7 +109,7 @@ export class Listening {
         // Without a message, the queue was deleted.
         if (message === null) return void channel.close().catch(() => {});
         const topic = topics.get(message.fields.exchange);
-        const names = namesOf(message.content);
+        const names = namesOf(message.content.toString());
         if (topic !== undefined && names !== undefined && !this.#isClosed) this.#options.heard(topic, names);
       },
       { noAck: true },

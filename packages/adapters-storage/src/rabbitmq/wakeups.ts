@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { OperationOptions, Wakeups, WakeupTopic } from "@modelgate/core";
 import type { Channel } from "amqplib";
+import { type Listener, Listeners } from "../wakeups/listeners.ts";
 import { Calls } from "./calls.ts";
 import type { RabbitmqConnection } from "./connection.ts";
 import { Listening } from "./listening.ts";
@@ -8,13 +9,6 @@ import type { Connections } from "./queue.ts";
 import { blockedError } from "./rabbitmq-error.ts";
 import { declareExchange, exchangeOf } from "./wakeup-exchange.ts";
 import { TOPICS, toPayloads } from "./wakeup-payload.ts";
-
-type Listener = (names: readonly string[]) => void;
-
-/** An object for each subscription: the same function may come twice. */
-interface Subscription {
-  readonly tell: Listener;
-}
 
 /**
  * Hints by an exchange for each topic, which hands them to a queue of each process that listens. They are not kept on a
@@ -24,20 +18,16 @@ export class RabbitmqWakeups implements Wakeups {
   readonly #publishing: RabbitmqConnection;
   readonly #calls: Calls;
   readonly #listening: Listening;
-  readonly #subscriptions: Record<WakeupTopic, Set<Subscription>> = {
-    work: new Set(),
-    ended: new Set(),
-    deployments: new Set(),
-  };
+  readonly #listeners = new Listeners();
   #channel: Promise<Channel> | undefined;
 
   constructor({ publishing, taking }: Connections, onClose: () => Promise<void>) {
     this.#publishing = publishing;
     this.#listening = new Listening(taking, {
-      heard: (topic, names) => this.#tell(topic, names),
+      heard: (topic, names) => this.#listeners.tell(topic, names),
       // Whoever waits may have missed something.
       resumed: (topics) => {
-        for (const topic of topics) this.#tell(topic, []);
+        for (const topic of topics) this.#listeners.tell(topic, []);
       },
     });
     publishing.watch({
@@ -52,7 +42,7 @@ export class RabbitmqWakeups implements Wakeups {
         if (publishing.blockedBy === undefined) publishing.drop();
       },
       onClose: async () => {
-        for (const topic of TOPICS) this.#subscriptions[topic].clear();
+        this.#listeners.clear();
         await this.#listening.close();
         await onClose();
       },
@@ -74,10 +64,9 @@ export class RabbitmqWakeups implements Wakeups {
 
   subscribe(topic: WakeupTopic, listener: Listener): () => void {
     this.#calls.requireOpen();
-    const subscription: Subscription = { tell: listener };
-    this.#subscriptions[topic].add(subscription);
+    const end = this.#listeners.add(topic, listener);
     this.#listening.listenTo(topic);
-    return () => void this.#subscriptions[topic].delete(subscription);
+    return end;
   }
 
   close(): Promise<void> {
@@ -99,17 +88,5 @@ export class RabbitmqWakeups implements Wakeups {
     })();
     opening.catch(forget);
     return opening;
-  }
-
-  #tell(topic: WakeupTopic, names: readonly string[]): void {
-    const subscriptions = this.#subscriptions[topic];
-    for (const subscription of [...subscriptions]) {
-      if (!subscriptions.has(subscription)) continue;
-      try {
-        subscription.tell(names);
-      } catch {
-        // The contract forbids it; the others are told all the same.
-      }
-    }
   }
 }

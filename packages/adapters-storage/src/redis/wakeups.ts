@@ -1,17 +1,11 @@
 import { GatewayError, type OperationOptions, type Wakeups, type WakeupTopic } from "@modelgate/core";
 import { unlessAborted } from "@modelgate/core/adapter";
+import { type Listener, Listeners } from "../wakeups/listeners.ts";
+import { namesOf, toMessages } from "../wakeups/name-messages.ts";
 import type { RedisConnection } from "./connection.ts";
 import { keySpace } from "./options.ts";
 import { Listening } from "./wakeups-listening.ts";
-import { namesOf, toMessages } from "./wakeups-message.ts";
 import { Outbox } from "./wakeups-outbox.ts";
-
-type Listener = (names: readonly string[]) => void;
-
-/** An object for each subscription: the same function may come twice. */
-interface Subscription {
-  readonly tell: Listener;
-}
 
 const TOPICS: readonly WakeupTopic[] = ["work", "ended", "deployments"];
 
@@ -29,11 +23,7 @@ export class RedisWakeups implements Wakeups {
   readonly #connection: RedisConnection;
   readonly #options: RedisWakeupsOptions;
   readonly #listening: Listening;
-  readonly #subscriptions: Record<WakeupTopic, Set<Subscription>> = {
-    work: new Set(),
-    ended: new Set(),
-    deployments: new Set(),
-  };
+  readonly #listeners = new Listeners();
   readonly #outbox: Record<WakeupTopic, Outbox>;
   #closing: Promise<void> | undefined;
 
@@ -50,7 +40,7 @@ export class RedisWakeups implements Wakeups {
       channels: TOPICS.map((topic) => this.#channelOf(topic)),
       heard: (channel, message) => this.#heard(channel, message),
       resumed: () => {
-        for (const topic of TOPICS) this.#tell(topic, []);
+        for (const topic of TOPICS) this.#listeners.tell(topic, []);
       },
       failed: (error) => {
         // What will not mend itself would otherwise only show as tasks that begin late.
@@ -72,10 +62,9 @@ export class RedisWakeups implements Wakeups {
 
   subscribe(topic: WakeupTopic, listener: Listener): () => void {
     this.#requireOpen();
-    const subscription: Subscription = { tell: listener };
-    this.#subscriptions[topic].add(subscription);
+    const end = this.#listeners.add(topic, listener);
     this.#listening.start();
-    return () => void this.#subscriptions[topic].delete(subscription);
+    return end;
   }
 
   close(): Promise<void> {
@@ -84,7 +73,7 @@ export class RedisWakeups implements Wakeups {
   }
 
   async #close(): Promise<void> {
-    for (const subscriptions of Object.values(this.#subscriptions)) subscriptions.clear();
+    this.#listeners.clear();
     this.#listening.close();
     await Promise.all(TOPICS.map((topic) => this.#outbox[topic].idle()));
     this.#options.onClose();
@@ -106,19 +95,7 @@ export class RedisWakeups implements Wakeups {
   #heard(channel: string, message: string): void {
     const topic = TOPICS.find((each) => channel === this.#channelOf(each));
     const names = namesOf(message);
-    if (topic !== undefined && names !== undefined) this.#tell(topic, names);
-  }
-
-  #tell(topic: WakeupTopic, names: readonly string[]): void {
-    const subscriptions = this.#subscriptions[topic];
-    for (const subscription of [...subscriptions]) {
-      if (!subscriptions.has(subscription)) continue;
-      try {
-        subscription.tell(names);
-      } catch {
-        // The contract forbids it; the others are told all the same.
-      }
-    }
+    if (topic !== undefined && names !== undefined) this.#listeners.tell(topic, names);
   }
 
   #requireOpen(): void {
