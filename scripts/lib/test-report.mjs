@@ -7,36 +7,50 @@ import { stripVTControlCharacters } from "node:util";
 const shownFailures = 60;
 const lineLength = 200;
 
-/** `counts`, and `failures` as one line each, from the file that vitest's JSON reporter wrote. */
-export function readReport(file, root) {
-  let report;
+/** What the JSON reporter of vitest wrote, by file; `undefined` when it wrote nothing. */
+export function readSuites(file) {
   try {
-    report = JSON.parse(readFileSync(file, "utf8"));
+    const { testResults } = JSON.parse(readFileSync(file, "utf8"));
+    return new Map(testResults.map((suite) => [suite.name, suite]));
   } catch {
-    return { counts: { passed: 0, failed: 0, skipped: 0 }, failures: [], skips: [] };
+    return undefined;
   }
+}
+
+/** The files in which something failed. */
+export function failedFiles(suites) {
+  return [...suites].filter(([, suite]) => hasFailed(suite)).map(([name]) => name);
+}
+
+/** `counts`, and of each failure the test and a line for people. */
+export function reportOf(suites, root) {
   const failures = [];
   const skips = [];
-  let unloaded = 0;
-  for (const suite of report.testResults) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const suite of suites.values()) {
     const name = relative(root, suite.name);
     const failed = suite.assertionResults.filter(({ status }) => status === "failed");
-    for (const test of failed) failures.push(oneLine(`${name} > ${test.fullName}`, test.failureMessages[0]));
-    if (suite.status === "failed" && failed.length === 0) {
-      unloaded += 1;
-      failures.push(oneLine(`${name} (outside its tests)`, suite.message));
-    }
+    for (const test of failed)
+      failures.push(failureOf(`${name} > ${test.fullName}`, test.failureMessages[0]));
+    const isUnloaded = suite.status === "failed" && failed.length === 0;
+    if (isUnloaded) failures.push(failureOf(`${name} (outside its tests)`, suite.message));
     const skipped = suite.assertionResults.filter(({ status }) =>
       ["pending", "skipped", "todo"].includes(status),
     );
     if (skipped.length > 0) skips.push({ file: name, count: skipped.length });
+    counts.passed += suite.assertionResults.filter(({ status }) => status === "passed").length;
+    counts.failed += failed.length + (isUnloaded ? 1 : 0);
+    counts.skipped += skipped.length;
   }
-  const counts = {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + unloaded,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
   return { counts, failures, skips };
+}
+
+function hasFailed(suite) {
+  return suite.status === "failed" || suite.assertionResults.some(({ status }) => status === "failed");
+}
+
+function failureOf(test, message) {
+  return { test, line: oneLine(test, message) };
 }
 
 function oneLine(name, message) {
@@ -56,20 +70,30 @@ export function readReasons(file) {
   return reasons;
 }
 
-/** The last lines before the count. `services` are those that did not start, `{ name, reason }` each. */
-export function summary({ failures, skips, reasons, services }) {
+/**
+ * The last lines before the count. `services` are those that did not start, `{ name, reason }` each; `mended` are
+ * failures that did not come again when their files were run by themselves.
+ */
+export function summary({ failures, skips, reasons, services, mended }) {
   const lines = [];
   for (const { name, reason } of services) lines.push(`the service ${name}: ${reason}`);
   for (const [file, why] of reasons) lines.push(`${file}: ${[...new Set(why)].join("; ")}`);
   for (const { file, count } of skips.filter((skip) => !reasons.has(skip.file))) {
     lines.push(`${file}: ${count} skipped, as said where it ran`);
   }
-  const left = failures.length - shownFailures;
-  const rest = left > 0 ? [`… and ${left} more`] : [];
   return [
     ...section("NOT RUN, AND WHY", lines),
-    ...section("FAILED", [...failures.slice(0, shownFailures), ...rest]),
+    ...section("FAILED BESIDE OTHERS, PASSED WHEN RUN ALONE", shown(mended)),
+    ...section("FAILED", shown(failures)),
   ].join("\n");
+}
+
+function shown(failures) {
+  const left = failures.length - shownFailures;
+  return [
+    ...failures.slice(0, shownFailures).map(({ line }) => line),
+    ...(left > 0 ? [`… and ${left} more`] : []),
+  ];
 }
 
 function section(title, lines) {
