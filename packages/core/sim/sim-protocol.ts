@@ -154,7 +154,7 @@ export function simProtocol(
   return {
     name,
     operations: OPERATIONS,
-    capabilities: { findsRuns, cancelsRuns: true },
+    capabilities: { findsRuns, cancelsRuns: true, passes: false, upgrades: false },
     probe: (server) =>
       ask<ProbeReport>(server.id, { ready: false }, (one) => ({ ready: true, instance: one.instance })),
     async call(call, { signal } = {}) {

@@ -11,6 +11,8 @@ export const ERROR_CODES = {
   MODEL_UNKNOWN: { retryable: true },
   /** No protocol that serves the model has the operation. */
   OPERATION_UNKNOWN: { retryable: false },
+  /** It may only be submitted as a task; `details.operation` names it where there is one. */
+  TASK_REQUIRED: { retryable: false },
   /** There is no task with this id. */
   TASK_UNKNOWN: { retryable: false },
   /** The task has not ended, so that there is no result yet, or nothing to retry. */

@@ -5,7 +5,14 @@ import type { ByteStream, OperationOptions, Page } from "./contracts/common.ts";
 import type { Discovery, ServerState } from "./contracts/discovery.ts";
 import type { EndedTask, Ledger, ListRequest } from "./contracts/ledger.ts";
 import type { ByteRange, ObjectStore } from "./contracts/object-store.ts";
-import type { OperationSpec, ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
+import type {
+  HeaderList,
+  OperationSpec,
+  PassedAnswer,
+  ServerAnswer,
+  ServerProtocol,
+  UpgradeOutcome,
+} from "./contracts/server-protocol.ts";
 import type { TaskRecord } from "./contracts/task.ts";
 import type { Wakeups } from "./contracts/wakeups.ts";
 import type { Deployments, DeploymentsOptions } from "./deployments/api.ts";
@@ -66,6 +73,22 @@ export interface GatewayOptions {
    * slot. Default: no bound.
    */
   readonly maxConcurrentTasks?: number | undefined;
+  /** Requests that go straight to a server: see `Gateway.pass`. */
+  readonly direct?:
+    | {
+        /**
+         * Of a server's slots, how much requests of this gateway that are no tasks may take, above 0 and at most 1; at
+         * least one slot. Default 0.5.
+         */
+        readonly share?: number | undefined;
+        /** Until the answer's headers. Default 180,000. */
+        readonly timeoutMs?: number | undefined;
+        /** Longest silence in the middle of an answer, and of a connection that was upgraded. Default 300,000. */
+        readonly idleTimeoutMs?: number | undefined;
+        /** How many may wait for a slot at once, over all models. Default 1,024. */
+        readonly maxWaiting?: number | undefined;
+      }
+    | undefined;
   /** Between two looks for objects that no row names; `false` leaves it to others. Default 24 h. */
   readonly objectSweepMs?: number | false | undefined;
   /** Ages after the ending at which bytes and rows are forgotten. Default 7, 7 and 30 days; `false` keeps all. */
@@ -112,6 +135,24 @@ export interface SubmitRequest {
    * The same request again is given the task that it made at first; another under the same key is refused.
    */
   readonly idempotencyKey?: string | undefined;
+}
+
+/** A request that goes straight to a server of a model, as its caller made it. */
+export interface PassRequest {
+  readonly model: string;
+  readonly method: string;
+  /** Below the server's root, percent-encoded; begins with a slash. */
+  readonly path: string;
+  /** Without the question mark, byte for byte. Default: none. */
+  readonly query?: string | undefined;
+  readonly headers?: HeaderList | undefined;
+  readonly payload?: Uint8Array | ByteStream | undefined;
+  /** How large a payload that is a stream is. */
+  readonly sizeBytes?: number | undefined;
+  /** How long it waits for a server and a slot on it. Default 0: not at all. */
+  readonly waitMs?: number | undefined;
+  /** Until the answer's headers. Default: the gateway's `direct.timeoutMs`. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What can be submitted, and how its protocol treats it. */
@@ -221,6 +262,20 @@ export interface Gateway {
   models(): readonly ModelStatus[];
   /** What a ready server of the model says of itself, an error of its own too. Rejects `MODEL_UNKNOWN`, `SERVER_UNREACHABLE`, `SERVER_BUSY`. */
   info(model: string, options?: OperationOptions): Promise<ServerAnswer>;
+  /**
+   * Sends a request straight to a ready server of the model and streams both ways; it takes a slot until its answer was
+   * read to the end or let go of. A model that is on demand is deployed for it. It is sent once; while nothing of it has
+   * left, other servers are tried.
+   * Rejects `MODEL_UNKNOWN`, `TASK_REQUIRED`, `INVALID_REQUEST`, `UNSUPPORTED`, `STOPPING`, `SERVER_BUSY` (no server, or
+   * no slot, within `waitMs`; `details.retryAfterMs` says when to come back), `SERVER_UNREACHABLE`, `SERVER_TIMEOUT` and
+   * `SERVER_BAD_GATEWAY`. An aborted `signal` closes the connection to the server.
+   */
+  pass(request: PassRequest, options?: OperationOptions): Promise<PassedAnswer>;
+  /** The same for a request that asks for another protocol, such as a WebSocket. The slot is taken until both ends have closed. */
+  upgrade(
+    request: PassRequest,
+    options?: OperationOptions,
+  ): Promise<Extract<UpgradeOutcome, { readonly kind: "answered" | "upgraded" }>>;
   /** The operations that can be submitted, over all protocols, in the order in which these name them. */
   operations(): ReadonlyMap<string, OperationInfo>;
   /** Whether the parts answer. */

@@ -1,7 +1,7 @@
 import type { ByteStream, OperationOptions } from "./contracts/common.ts";
 import type { EndedTask, ListRequest } from "./contracts/ledger.ts";
 import type { ByteRange } from "./contracts/object-store.ts";
-import type { ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
+import type { PassedAnswer, ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
 import type { ResultRef, TaskRecord } from "./contracts/task.ts";
 import { GatewayError } from "./errors.ts";
 import { SafeEmitter } from "./gateway/emitter.ts";
@@ -15,6 +15,7 @@ import type {
   Health,
   ModelStatus,
   OperationInfo,
+  PassRequest,
   StopOptions,
   SubmitRequest,
   SubmitResult,
@@ -249,6 +250,14 @@ class StandardGateway implements Gateway {
         details: { model },
       });
     return answer;
+  }
+
+  async pass(_request: PassRequest): Promise<PassedAnswer> {
+    throw new GatewayError("UNSUPPORTED", "nothing goes straight to servers yet");
+  }
+
+  async upgrade(request: PassRequest): Promise<never> {
+    throw new GatewayError("UNSUPPORTED", `nothing goes straight to servers of "${request.model}" yet`);
   }
 
   operations(): ReadonlyMap<string, OperationInfo> {

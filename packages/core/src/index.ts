@@ -66,13 +66,20 @@ export type {
 export type { JsonValue, RecordStore, StoredRecord } from "./contracts/record-store.ts";
 export type {
   CallOutcome,
+  HeaderList,
   OperationSpec,
+  PassedAnswer,
+  PassedRequest,
+  PassOutcome,
+  PassRule,
+  PassThrough,
   ProbeReport,
   RunQuery,
   RunReport,
   ServerAnswer,
   ServerCall,
   ServerProtocol,
+  UpgradeOutcome,
 } from "./contracts/server-protocol.ts";
 export {
   type BodyRef,
@@ -139,6 +146,7 @@ export type {
   Health,
   ModelStatus,
   OperationInfo,
+  PassRequest,
   ServerStatus,
   StopOptions,
   SubmitRequest,

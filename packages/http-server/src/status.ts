@@ -8,6 +8,7 @@ export const STATUS_OF: Readonly<Record<GatewayErrorCode, number>> = {
   INVALID_REQUEST: 422,
   MODEL_UNKNOWN: 503,
   OPERATION_UNKNOWN: 404,
+  TASK_REQUIRED: 403,
   TASK_UNKNOWN: 404,
   TASK_NOT_ENDED: 409,
   NO_RESULT: 404,

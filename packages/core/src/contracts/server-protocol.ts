@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { ByteStream, Closable, OperationOptions } from "./common.ts";
 import type { ModelServer } from "./discovery.ts";
 
@@ -112,6 +113,71 @@ export interface RunQuery {
   readonly wantsInstance?: boolean | undefined;
 }
 
+/** Headers in their order, as they came; a name may come again. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** A request that goes straight to a server, as its caller made it. */
+export interface PassedRequest {
+  readonly server: ModelServer;
+  readonly method: string;
+  /** Below the server's root, percent-encoded as it came; begins with a slash. */
+  readonly path: string;
+  /** As it came, without the question mark. */
+  readonly query: string;
+  /** Those that are about a single connection are left out by the protocol, and so is everything about its host. */
+  readonly headers: HeaderList;
+  /** Absent when it has no body. */
+  readonly payload?: Uint8Array | ByteStream | undefined;
+  /** When it was announced. */
+  readonly sizeBytes?: number | undefined;
+  /** Time limit until the answer's headers. */
+  readonly timeoutMs: number;
+  /** Longest silence in the middle of the answer's body. Default: none. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+/** What the server answered, whatever it is. */
+export interface PassedAnswer {
+  readonly status: number;
+  /** Without those that are about a single connection. */
+  readonly headers: HeaderList;
+  readonly sizeBytes?: number | undefined;
+  /** Read it to the end or `return()` it. A break in the middle throws `SERVER_BROKE_OFF`. */
+  readonly body: ByteStream;
+}
+
+/**
+ * - `answered`: by the server, or something before it.
+ * - `unsent`: no byte of it can have left, and the payload was not touched.
+ * - `broken`: it may have arrived, and no usable answer came.
+ */
+export type PassOutcome =
+  | { readonly kind: "answered"; readonly answer: PassedAnswer }
+  | { readonly kind: "unsent" }
+  | { readonly kind: "broken"; readonly reason: "reset" | "timeout" | "bad_gateway" };
+
+/** - `upgraded`: the connection speaks another protocol from here on, a WebSocket's mostly. */
+export type UpgradeOutcome =
+  | PassOutcome
+  | {
+      readonly kind: "upgraded";
+      readonly headers: HeaderList;
+      /** The bare connection. What the server sent right after its answer is read from it first. */
+      readonly connection: Duplex;
+    };
+
+/**
+ * What a protocol says of a path before anything is sent.
+ *
+ * - `pass`: it may go straight to a server.
+ * - `task`: it changes the model or keeps the server busy after its answer, and is to be submitted as `operation`.
+ * - `refuse`: it may not be called through the gateway at all, and nothing stands for it.
+ */
+export type PassRule =
+  | { readonly kind: "pass" }
+  | { readonly kind: "task"; readonly operation: string }
+  | { readonly kind: "refuse"; readonly reason: string };
+
 /** How a kind of server is spoken to. It judges statuses and texts of that kind; the core does not. */
 export interface ServerProtocol extends Closable {
   /** As servers name it in `ModelServer.protocol`. */
@@ -121,7 +187,13 @@ export interface ServerProtocol extends Closable {
     /** Whether `findRun` can tell. When not, an unclear send of work that is not repeatable stays unclear. */
     readonly findsRuns: boolean;
     readonly cancelsRuns: boolean;
+    /** Whether requests may go straight to its servers by `pass`. */
+    readonly passes: boolean;
+    /** Whether `pass.upgrade` takes part in protocols other than HTTP. */
+    readonly upgrades: boolean;
   };
+  /** Straight to a server; absent unless claimed. */
+  readonly pass?: PassThrough | undefined;
   /** Whether the server is ready for work. Never rejects because of the server. */
   probe(server: ModelServer, options?: OperationOptions): Promise<ProbeReport>;
   /**
@@ -135,4 +207,17 @@ export interface ServerProtocol extends Closable {
   cancelRun(query: RunQuery, options?: OperationOptions): Promise<boolean>;
   /** What the server says of itself, verbatim; an error of its own too, with its status. `undefined` when it does not answer. */
   info(server: ModelServer, options?: OperationOptions): Promise<ServerAnswer | undefined>;
+}
+
+/** How requests reach a server without being tasks. Nothing is ever sent twice, no redirect is followed. */
+export interface PassThrough {
+  /** What may be done with a path, in whatever way it is written. Pure. */
+  rule(method: string, path: string): PassRule;
+  /**
+   * Sends one request and streams both ways. Never rejects because of the server. An aborted `signal` reaches the
+   * server as a closed connection, also while the answer is read.
+   */
+  send(request: PassedRequest, options?: OperationOptions): Promise<PassOutcome>;
+  /** The same for a request that asks for another protocol. Rejects `UNSUPPORTED` unless claimed. */
+  upgrade(request: PassedRequest, options?: OperationOptions): Promise<UpgradeOutcome>;
 }

@@ -22,7 +22,7 @@ export interface ResolvedOptions
   extends Filled<
     Omit<
       GatewayOptions,
-      "discovery" | "retention" | "maxWaiting" | "wakeups" | "deployments" | "maxConcurrentTasks"
+      "discovery" | "retention" | "maxWaiting" | "direct" | "wakeups" | "deployments" | "maxConcurrentTasks"
     >
   > {
   readonly discoveries: readonly Discovery[];
@@ -32,6 +32,7 @@ export interface ResolvedOptions
   readonly ledger: Ledger;
   readonly objects: ObjectStore;
   readonly protocols: readonly ServerProtocol[];
+  readonly direct: Filled<NonNullable<GatewayOptions["direct"]>>;
   readonly maxWaiting: { readonly tasks: number; readonly bytes: number };
   readonly retention:
     | { readonly payloadMs: number; readonly resultMs: number; readonly rowMs: number }
@@ -103,6 +104,17 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
       payloadMs: numberWithin("retention.payloadMs", retention.payloadMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
       resultMs: numberWithin("retention.resultMs", retention.resultMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS),
       rowMs: numberWithin("retention.rowMs", retention.rowMs ?? 30 * DAY_MS, 0, 3650 * DAY_MS),
+    },
+    direct: {
+      share: numberWithin("direct.share", options.direct?.share ?? 0.5, 0.001, 1),
+      timeoutMs: numberWithin("direct.timeoutMs", options.direct?.timeoutMs ?? 180_000, 1, DAY_MS),
+      idleTimeoutMs: numberWithin(
+        "direct.idleTimeoutMs",
+        options.direct?.idleTimeoutMs ?? 300_000,
+        1,
+        DAY_MS,
+      ),
+      maxWaiting: numberWithin("direct.maxWaiting", options.direct?.maxWaiting ?? 1_024, 0, 1_000_000),
     },
     objectSweepMs:
       options.objectSweepMs === false

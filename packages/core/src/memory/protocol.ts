@@ -112,7 +112,7 @@ export function memoryProtocol(options: MemoryProtocolOptions): ServerProtocol {
   return {
     name,
     operations,
-    capabilities: { findsRuns: true, cancelsRuns: true },
+    capabilities: { findsRuns: true, cancelsRuns: true, passes: false, upgrades: false },
     probe: guard.wrap(async (server) => {
       return isReady(server)
         ? { ready: true, instance }

@@ -84,7 +84,7 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
   return {
     name: "cms",
     operations,
-    capabilities: { findsRuns: true, cancelsRuns: true },
+    capabilities: { findsRuns: true, cancelsRuns: true, passes: false, upgrades: false },
     async probe(server, operation = {}) {
       check(operation);
       return probeCms(probes, server, settings.probeTimeoutMs, operation);

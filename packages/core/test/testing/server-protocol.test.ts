@@ -14,7 +14,7 @@ describe("a protocol that claims nothing of runs", () => {
   const rules = serverProtocolKit.tests.filter(({ name }) => name.includes("not claimed"));
   const openBlind = (findRun: ServerProtocol["findRun"]) =>
     openCms((good) => ({
-      capabilities: { findsRuns: false, cancelsRuns: false },
+      capabilities: { findsRuns: false, cancelsRuns: false, passes: false, upgrades: false },
       findRun,
       async cancelRun(query, options) {
         await good.cancelRun(query, options);

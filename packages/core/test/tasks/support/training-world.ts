@@ -124,7 +124,7 @@ export class TrainingWorld {
     return {
       name: "script",
       operations: this.#operations,
-      capabilities: { findsRuns: true, cancelsRuns: true },
+      capabilities: { findsRuns: true, cancelsRuns: true, passes: false, upgrades: false },
       probe: async () => ({ ready: true }),
       call: async (call) => {
         call.onSend();
