@@ -26,6 +26,8 @@ export function handMadeGateway(parts: Partial<Gateway> = {}): Gateway {
     reprioritise: rejects,
     models: () => [modelStatus("nlp")],
     info: rejects,
+    pass: rejects,
+    upgrade: rejects,
     operations: () => operationsOf({ process: "text/plain" }),
     health: rejects,
     ...parts,
