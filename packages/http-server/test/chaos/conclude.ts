@@ -26,6 +26,9 @@ interface FinishedRun {
 /** Older than anything that is about to be named. */
 const SWEEP_AHEAD_MS = 2 * 86_400_000;
 
+/** Stories of tasks of which something was complained. */
+const MOST_TOLD = 3;
+
 /** Puts the history together once all has come to rest, holds it against what was promised, and keeps it. */
 export async function conclude(run: FinishedRun): Promise<ChaosReport> {
   const { crew, stage, recorder, accepted, options } = run;
@@ -38,6 +41,7 @@ export async function conclude(run: FinishedRun): Promise<ChaosReport> {
   const facts = factsOf(crew, rows, holds, options);
   const judgement = judgeHistory(history, facts, rows, stillLookedInto(history, rows, crew.serverIds));
   recorder.say(`${history.length} events were judged`);
+  for (const story of judgement.stories.slice(0, MOST_TOLD)) recorder.say(story);
   const missing = orphansAmong(keys, rows).filter((line) => line.includes("not there"));
   const swept = await sweep(objects, rows);
   const orphans = orphansAmong(await listKeys(objects), rows);
