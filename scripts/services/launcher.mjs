@@ -104,6 +104,16 @@ export function readNames(option, text) {
   );
 }
 
+/** On a machine that does much else, a start may come too late for its own limits, or its parts for each other. */
+async function startTwice(name, env, options) {
+  try {
+    return await services[name].start(env, options);
+  } catch (error) {
+    options.say(`${name} did not start, and is tried once more: ${error.message.split("\n")[0]}`);
+    return await services[name].start(env, options);
+  }
+}
+
 /**
  * Starts `names` and what they stand on. `env` holds the variables of those that came up, `failed` one
  * `{ name, reason }` for each that did not; `close` ends all of them and removes their data.
@@ -127,7 +137,7 @@ export async function startServices(names, { say = () => {}, buildMinio = false 
     try {
       const reason = whyNotHere(name, buildMinio);
       if (reason !== undefined) throw new Error(reason);
-      const service = await services[name].start({ ...process.env, ...env }, { buildMinio, say });
+      const service = await startTwice(name, { ...process.env, ...env }, { buildMinio, say });
       running.push(service);
       Object.assign(env, service.env);
       say(`${name} is ready after ${Math.round(performance.now() - from)} ms`);
