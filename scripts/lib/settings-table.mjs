@@ -65,6 +65,6 @@ const ROLES = ["serve", "gateway", "scheduler", "reaper"];
 function takenBy(commands) {
   const isEveryRole = ROLES.every((role) => commands.includes(role));
   const roles = isEveryRole ? ["roles"] : ROLES.filter((role) => commands.includes(role));
-  const others = ["sweep", "migrate"].filter((command) => commands.includes(command));
+  const others = ["sweep", "backup", "migrate"].filter((command) => commands.includes(command));
   return [...roles, ...others, ...(commands.includes("tasks") ? ["clients"] : [])].join(", ");
 }

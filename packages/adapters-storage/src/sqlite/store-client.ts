@@ -5,6 +5,7 @@ import { BodyPack } from "./body-pack.ts";
 import type { DriverName } from "./driver.ts";
 import { freeExit, holdExit, newGate } from "./native-gate.ts";
 import { fromWireError, type Operation, type WireCall, type WireMessage, type WireReply } from "./wire.ts";
+import { workerFile } from "./worker-file.ts";
 
 export interface StoreClientOptions {
   readonly directory: string;
@@ -249,10 +250,3 @@ async function exitOf({ worker, exited }: { worker: Worker; exited: Promise<unkn
 }
 
 /** Beside this module when built. Node 20 loads no TypeScript in workers; `test/build-worker.ts` makes one for sources. */
-function workerFile(): URL {
-  const here = import.meta.url;
-  return new URL(
-    here.endsWith(".ts") ? "../../node_modules/.cache/sqlite-worker/worker.js" : "./worker.js",
-    here,
-  );
-}

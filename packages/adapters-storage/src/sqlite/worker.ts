@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { OpenOptions } from "./engine/open-database.ts";
 import type { ListScan } from "./engine/reads.ts";
+import { type SnapshotOptions, writeSnapshot } from "./engine/snapshot.ts";
 import { type Incoming, Store } from "./engine/store.ts";
 import { insideGate } from "./native-gate.ts";
 import type { FailureKind, WireCall, WireMessage, WireReply } from "./wire.ts";
@@ -10,7 +11,11 @@ export type WorkerOptions = OpenOptions & { readonly processId: string; readonly
 
 type ListCall = WireCall & { op: "list" };
 
-if (parentPort !== null) serve(parentPort, workerData as WorkerOptions);
+if (parentPort !== null) {
+  const given = workerData as WorkerOptions | SnapshotOptions;
+  if ("target" in given) parentPort.postMessage(writeSnapshot(given));
+  else serve(parentPort, given);
+}
 
 function serve(port: MessagePort, { gate, ...options }: WorkerOptions): void {
   const store = new Store(options);

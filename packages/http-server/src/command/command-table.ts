@@ -368,6 +368,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import("./sweep.ts")).sweep,
   },
+  {
+    name: "backup",
+    summary: "copy a data directory while gateways use it",
+    forms: ["<directory> [options]"],
+    text: "Copies the database as it is at one moment, and all objects that it names, into a directory, which is a data directory then. Again into the same directory, it copies what is new.",
+    arguments: one,
+    options: [JSON_OUTPUT],
+    examples: [
+      ["modelgate backup /backup/modelgate", "of ./.modelgate"],
+      ["modelgate backup /backup/modelgate --data-dir /var/lib/modelgate", "of another directory"],
+    ],
+    load: async () => (await import("./backup/backup.ts")).backup,
+  },
 ];
 
 async function roleOf(name: RoleName): Promise<(call: Call) => Promise<number>> {

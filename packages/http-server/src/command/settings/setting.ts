@@ -12,7 +12,7 @@ export const CLIENTS = [
   ...(["deploy", "undeploy", "deployments", "logs"] as const),
 ] as const;
 
-export type CommandName = RoleName | (typeof CLIENTS)[number] | (typeof LOOKERS)[number] | "sweep";
+export type CommandName = RoleName | (typeof CLIENTS)[number] | (typeof LOOKERS)[number] | "sweep" | "backup";
 
 /** They take what a role would, so that they can be called in the same way. */
 const LOOKERS = ["doctor", "config", "migrate", "adopt"] as const;
@@ -27,7 +27,7 @@ export const SWEEPING = ["serve", "scheduler", "reaper", ...LOOKERS] as const;
 export const HANDLING = ["serve", "gateway", "scheduler", ...LOOKERS] as const;
 export const EVERY_ROLE = [...ROLE_NAMES, ...LOOKERS] as const;
 /** Whoever opens the stores. */
-export const STORING = [...EVERY_ROLE, "sweep"] as const;
+export const STORING = [...EVERY_ROLE, "sweep", "backup"] as const;
 /** Whoever needs to know what is deployed: a trial reads it. */
 export const DEPLOYING = [...EVERY_ROLE, "deploy"] as const;
 
