@@ -35,6 +35,16 @@ export interface GatewayEvents {
       readonly code?: string | undefined;
     },
   ) => void;
+  /**
+   * A request that went straight to a server is over; its slot is free. `broken`: no usable answer, or only a part of
+   * one; `aborted`: its caller, or this gateway's end, stopped it.
+   */
+  "direct:ended": (event: {
+    readonly model: string;
+    readonly server: string;
+    readonly durationMs: number;
+    readonly outcome: "answered" | "upgraded" | "broken" | "aborted";
+  }) => void;
   /** A server became selectable, or stopped being so. */
   "server:changed": (event: {
     readonly server: string;

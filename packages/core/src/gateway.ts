@@ -1,7 +1,7 @@
 import type { ByteStream, OperationOptions } from "./contracts/common.ts";
 import type { EndedTask, ListRequest } from "./contracts/ledger.ts";
 import type { ByteRange } from "./contracts/object-store.ts";
-import type { PassedAnswer, ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
+import type { ServerAnswer, ServerProtocol } from "./contracts/server-protocol.ts";
 import type { ResultRef, TaskRecord } from "./contracts/task.ts";
 import { GatewayError } from "./errors.ts";
 import { SafeEmitter } from "./gateway/emitter.ts";
@@ -252,12 +252,12 @@ class StandardGateway implements Gateway {
     return answer;
   }
 
-  async pass(_request: PassRequest): Promise<PassedAnswer> {
-    throw new GatewayError("UNSUPPORTED", "nothing goes straight to servers yet");
+  pass(request: PassRequest, options: OperationOptions = {}): ReturnType<Gateway["pass"]> {
+    return this.#work.direct.pass(request, options);
   }
 
-  async upgrade(request: PassRequest): Promise<never> {
-    throw new GatewayError("UNSUPPORTED", `nothing goes straight to servers of "${request.model}" yet`);
+  upgrade(request: PassRequest, options: OperationOptions = {}): ReturnType<Gateway["upgrade"]> {
+    return this.#work.direct.upgrade(request, options);
   }
 
   operations(): ReadonlyMap<string, OperationInfo> {

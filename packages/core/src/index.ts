@@ -155,6 +155,7 @@ export type {
   WaitOptions,
 } from "./gateway-api.ts";
 export { type CmsProtocolOptions, cmsProtocol } from "./protocols/cms.ts";
+export type { CmsCredentials } from "./protocols/cms-logins.ts";
 export {
   type SweepObjectsOptions,
   type SweepObjectsReport,

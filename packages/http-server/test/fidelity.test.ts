@@ -44,7 +44,11 @@ const TASKS: Readonly<Record<string, { type: string; body: Buffer }>> = {
   "iaa-scores": MULTIPART,
   concat_trainer_exports: MULTIPART,
   "annotation-stats": MULTIPART,
+  embeddings: { type: "application/json", body: json },
+  generate: PLAIN,
 };
+/** Where a task goes that is not named like its path. */
+const PATHS: Readonly<Record<string, string>> = { embeddings: "/v1/embeddings" };
 const TRACKED = /^(train_|evaluate)/;
 
 describe.each(HOSTS)("what reaches the model server over $host", ({ open }) => {
@@ -95,7 +99,7 @@ describe.each(HOSTS)("what reaches the model server over $host", ({ open }) => {
         expect(received?.body.equals(each.body)).toBe(true);
         expect(received?.headers["content-type"]).toBe(each.type);
         const added = TRACKED.test(task) ? `&tracking_id=${answer.headers["x-task-uuid"]}` : "";
-        expect(received?.target).toBe(`/${task}${query}${added}`);
+        expect(received?.target).toBe(`${PATHS[task] ?? `/${task}`}${query}${added}`);
       }
     },
   );

@@ -181,7 +181,7 @@ describe.each(HOSTS)("submitting over $host", ({ open }) => {
   it("names every task of CMS in CMS's order", async () => {
     const { url } = await withServer();
     expect((await post(url, "/models/nlp/tasks/x")).json.detail).toBe(
-      "Task 'x' not found. Supported tasks are: info, process, process_jsonl, process_bulk, process_bulk_file, redact, redact_with_encryption, preview, preview_trainer_export, train_supervised, train_unsupervised, train_unsupervised_with_hf_hub_dataset, train_metacat, evaluate, sanity-check, iaa-scores, concat_trainer_exports, annotation-stats",
+      "Task 'x' not found. Supported tasks are: info, process, process_jsonl, process_bulk, process_bulk_file, redact, redact_with_encryption, preview, preview_trainer_export, train_supervised, train_unsupervised, train_unsupervised_with_hf_hub_dataset, train_metacat, evaluate, sanity-check, iaa-scores, concat_trainer_exports, annotation-stats, embeddings, generate",
     );
   });
 

@@ -139,10 +139,11 @@ export interface PassedRequest {
 /** What the server answered, whatever it is. */
 export interface PassedAnswer {
   readonly status: number;
-  /** Without those that are about a single connection. */
+  /** Without those that are about a single connection, and without `content-length`. */
   readonly headers: HeaderList;
+  /** What `content-length` announced; of the body that is left out, where a HEAD or a 304 has none. */
   readonly sizeBytes?: number | undefined;
-  /** Read it to the end or `return()` it. A break in the middle throws `SERVER_BROKE_OFF`. */
+  /** Read it to the end or `return()` it. A break in the middle throws `SERVER_BROKE_OFF`, silence `SERVER_TIMEOUT`. */
   readonly body: ByteStream;
 }
 
@@ -152,7 +153,12 @@ export interface PassedAnswer {
  * - `broken`: it may have arrived, and no usable answer came.
  */
 export type PassOutcome =
-  | { readonly kind: "answered"; readonly answer: PassedAnswer }
+  | {
+      readonly kind: "answered";
+      readonly answer: PassedAnswer;
+      /** Present when it says that the server has too much to do, and until when. */
+      readonly busy?: { readonly retryAfterMs: number } | undefined;
+    }
   | { readonly kind: "unsent" }
   | { readonly kind: "broken"; readonly reason: "reset" | "timeout" | "bad_gateway" };
 
@@ -161,6 +167,7 @@ export type UpgradeOutcome =
   | PassOutcome
   | {
       readonly kind: "upgraded";
+      /** Of the answer 101, as it may be handed on: `upgrade` and `connection` are in it. */
       readonly headers: HeaderList;
       /** The bare connection. What the server sent right after its answer is read from it first. */
       readonly connection: Duplex;

@@ -17,6 +17,8 @@ export interface DeploymentWorkHost {
   readonly directory: ServerDirectory;
   readonly emitter: SafeEmitter;
   readonly runner: () => Runner | undefined;
+  /** Which servers get nothing new has changed. */
+  readonly onWithheld: () => void;
   /** Ends the tasks that wait for these models; resolves when all that waited before the call were told. */
   readonly failLane: (model: string, error: TaskError) => Promise<void>;
 }
@@ -53,7 +55,10 @@ export class DeploymentWork {
         const manual = kinds.filter((kind) => kind === "manual").length;
         if (kinds.length > 0) emitter.emit("deployments:checked", { manual, auto: kinds.length - manual });
       },
-      onWithheld: () => host.runner()?.poke(),
+      onWithheld: () => {
+        host.runner()?.poke();
+        host.onWithheld();
+      },
       onError: (operation, error) => emitter.failed("deployments", operation, error),
     });
     this.api = new StandardDeployments({
@@ -113,18 +118,32 @@ export class DeploymentWork {
     this.#controller.serverChanged();
   }
 
+  /** Somebody waits for the model without a task. To be said again every few seconds, as long as that is so. */
+  asked(model: string): void {
+    this.#controller.activity.ask(model);
+    this.#controller.poke();
+  }
+
   /** Counts a request that goes straight to a server as activity, until it has ended. */
   async direct<T>(server: ModelServer, request: () => Promise<T>): Promise<T> {
-    const { id } = server;
-    for (const model of server.models) this.used(model);
-    this.#direct.set(id, (this.#direct.get(id) ?? 0) + 1);
+    const end = this.begin(server);
     try {
       return await request();
     } finally {
+      end();
+    }
+  }
+
+  /** The same, until the function returned is called, once. */
+  begin({ id, models }: ModelServer): () => void {
+    for (const model of models) this.used(model);
+    this.#direct.set(id, (this.#direct.get(id) ?? 0) + 1);
+    return () => {
+      for (const model of models) this.used(model);
       const left = (this.#direct.get(id) ?? 1) - 1;
       if (left > 0) this.#direct.set(id, left);
       else this.#direct.delete(id);
-    }
+    };
   }
 
   #loadOf(id: string): { readonly inFlight: number; readonly background: number } {

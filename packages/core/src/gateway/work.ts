@@ -10,12 +10,15 @@ import { Runner } from "../tasks/runner.ts";
 import type { RunnerOptions } from "../tasks/runner-options.ts";
 import { isTerminal, settle } from "../tasks/task-state.ts";
 import { DeploymentWork } from "./deployment-work.ts";
+import { DirectWork } from "./direct/direct-work.ts";
 import type { SafeEmitter } from "./emitter.ts";
 import type { EndingWatch } from "./ending-watch.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** Hints to other processes are collected for so long, so that a burst is one message. */
 const HINT_MS = 5;
+/** The same for slots that direct requests free. */
+const POKE_MS = 10;
 
 /**
  * What goes on by itself while a gateway is started: the servers, the runner, the reconciler, the hints between
@@ -24,6 +27,7 @@ const HINT_MS = 5;
 export class GatewayWork {
   readonly directory: ServerDirectory;
   readonly deployments: DeploymentWork | undefined;
+  readonly direct: DirectWork;
   readonly #options: ResolvedOptions;
   readonly #emitter: SafeEmitter;
   readonly #endings: EndingWatch;
@@ -34,6 +38,7 @@ export class GatewayWork {
   readonly #failing: FailingLane[] = [];
   readonly #hints = { work: new Set<string>(), ended: new Set<string>() };
   #cancelHints: (() => void) | undefined;
+  #cancelPoke: (() => void) | undefined;
   #unsubscribe: (() => void)[] = [];
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -56,10 +61,17 @@ export class GatewayWork {
         emitter.emit("server:changed", { server: id, state, models });
         this.#runner?.poke();
         this.deployments?.serverChanged();
+        this.direct.serversChanged();
       },
     });
     this.deployments = options.deployments && this.#makeDeployments(options.deployments);
     this.#runner = options.runs ? this.#makeRunner((name) => speaks.get(name)) : undefined;
+    this.direct = new DirectWork(options, {
+      directory: this.directory,
+      emitter,
+      deployments: () => this.deployments,
+      onRoom: options.runs ? (atOnce) => this.#pokeSoon(atOnce) : undefined,
+    });
     this.#reconciler = this.#makeReconciler();
     this.#sweeper = this.#makeSweeper();
   }
@@ -111,11 +123,12 @@ export class GatewayWork {
 
   async #stop(drainMs: number): Promise<void> {
     await this.#starting?.catch(() => {});
-    await this.#runner?.stop(drainMs);
+    await Promise.all([this.#runner?.stop(drainMs), this.direct.stop(drainMs)]);
     await this.deployments?.stop();
     await Promise.all([this.#reconciler.stop(), this.#sweeper?.stop()]);
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     this.#cancelHints?.();
+    this.#cancelPoke?.();
     this.directory.stop();
     this.#endings.close();
     this.isStarted = false;
@@ -124,6 +137,16 @@ export class GatewayWork {
 
   poke(): void {
     this.#runner?.poke();
+  }
+
+  /** Direct requests end far more often than it is worth asking the ledger. */
+  #pokeSoon(atOnce: boolean): void {
+    if (atOnce) this.poke();
+    else
+      this.#cancelPoke ??= this.#options.clock.after(POKE_MS, () => {
+        this.#cancelPoke = undefined;
+        this.poke();
+      });
   }
 
   /** Models for which something new waits. */
@@ -187,6 +210,7 @@ export class GatewayWork {
         running: (attempt, runId) => this.#emitter.emit("task:running", { ...eventOf(attempt), runId }),
         settled: (attempt, item, endedAtMs) => this.#settled(attempt, item, endedAtMs),
         ejected: (server, forMs) => this.#emitter.emit("server:ejected", { server, forMs }),
+        slotFreed: (server) => this.direct.taskEnded(server),
         failed: (operation, error) => this.#emitter.failed("ledger", operation, error),
       },
     });
@@ -213,6 +237,7 @@ export class GatewayWork {
       directory: this.directory,
       emitter: this.#emitter,
       runner: () => this.#runner,
+      onWithheld: () => this.direct.serversChanged(),
       failLane: async (model, error) => {
         const lane = { model, error };
         this.#failing.push(lane);

@@ -15,6 +15,14 @@ export interface BodySource {
   abort(): void;
 }
 
+/** How a body is read. */
+export interface BodyReading {
+  /** Longest wait for the next piece, once somebody wants it; then it fails with `SERVER_TIMEOUT`. Default: none. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** Whether a small rest that nobody wants is received, to keep the connection. Default `true`. */
+  readonly receivesRest?: boolean | undefined;
+}
+
 /**
  * An answer's body: read once, with the reader's pace passed on to the server. A small one that nobody reads is
  * received whole and holds no connection; a larger one holds its connection until it is read, returned or aborted.
@@ -23,6 +31,7 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
   readonly #source: BodySource;
   readonly #clock: Clock;
   readonly #sizeBytes: number | undefined;
+  readonly #reading: BodyReading;
   readonly #chunks: Uint8Array[] = [];
   #bufferedBytes = 0;
   #receivedBytes = 0;
@@ -32,7 +41,13 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
   #wake: (() => void) | undefined;
   #stopDiscarding: (() => void) | undefined;
 
-  constructor(source: BodySource, clock: Clock, sizeBytes: number | undefined) {
+  constructor(
+    source: BodySource,
+    clock: Clock,
+    sizeBytes: number | undefined,
+    reading: BodyReading | undefined = {},
+  ) {
+    this.#reading = reading;
     this.#source = source;
     this.#clock = clock;
     this.#sizeBytes = sizeBytes;
@@ -55,9 +70,7 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
         throw this.#failure;
       }
       if (this.#state !== "open") return { done: true, value: undefined };
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#more();
     }
   }
 
@@ -103,7 +116,25 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
     this.#notify();
   }
 
+  async #more(): Promise<void> {
+    const { idleTimeoutMs } = this.#reading;
+    const cancel =
+      idleTimeoutMs === undefined ? undefined : this.#clock.after(idleTimeoutMs, () => this.#giveUp());
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    cancel?.();
+  }
+
+  #giveUp(): void {
+    this.fail(new GatewayError("SERVER_TIMEOUT", "the server fell silent in the middle of its answer"), {
+      drop: false,
+    });
+    this.#source.abort();
+  }
+
   #isNearlyComplete(): boolean {
+    if (this.#reading.receivesRest === false) return false;
     return this.#sizeBytes !== undefined && this.#sizeBytes - this.#receivedBytes <= MAX_DISCARDED_BYTES;
   }
 

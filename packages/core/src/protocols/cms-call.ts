@@ -5,8 +5,10 @@ import { GatewayError } from "../errors.ts";
 import { abortOf } from "../late-abort.ts";
 import { type Answered, answerOf, headerOf, instanceOf } from "./answered.ts";
 import { parseJson, readAtMost, textField } from "./bounded-read.ts";
+import { type CmsLogins, deniedAnswer, sendAuthorized } from "./cms-logins.ts";
 import type { CmsOperationSpec } from "./cms-operations.ts";
 import { type CmsRunContext, isOwnRun } from "./cms-runs.ts";
+import type { ExchangeResult } from "./exchange.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { discardPayload } from "./payload-stream.ts";
 import { askProcessMark } from "./process-mark.ts";
@@ -25,6 +27,7 @@ export interface CmsCallContext {
   readonly operations: ReadonlyMap<string, CmsOperationSpec>;
   readonly acceptTimeoutMs: number;
   readonly maxRetryAfterMs: number;
+  readonly logins: CmsLogins;
   /** How runs are looked up. */
   readonly runs: CmsRunContext;
 }
@@ -47,21 +50,45 @@ export async function callCms(
   if (!takesBody) discardPayload(call.payload);
   const query = operation.isTracked ? withQueryParameter(call.query, "tracking_id", call.taskId) : call.query;
   const contentType = takesBody ? (call.contentType ?? defaultContentType(operation)) : undefined;
-  const result = await context.transport.send({
-    origin: address.origin,
-    target: requestTarget(`${address.prefix}${operation.path}`, query),
-    method: operation.method,
-    headers: {
-      ...address.headers,
-      ...(contentType === undefined ? {} : { "content-type": contentType }),
-    },
-    payload: takesBody ? call.payload : undefined,
-    sizeBytes: call.sizeBytes,
-    ownConnection: !operation.repeatable,
-    timeoutMs: operation.background ? Math.min(call.timeoutMs, context.acceptTimeoutMs) : call.timeoutMs,
+  const { logins } = context;
+  const canRepeat = !takesBody || call.payload instanceof Uint8Array;
+  const send = (own: Readonly<Record<string, string>>): Promise<ExchangeResult> =>
+    context.transport.send({
+      origin: address.origin,
+      target: requestTarget(`${address.prefix}${operation.path}`, query),
+      method: operation.method,
+      headers: {
+        ...address.headers,
+        ...(contentType === undefined ? {} : { "content-type": contentType }),
+        ...own,
+      },
+      payload: takesBody ? call.payload : undefined,
+      sizeBytes: call.sizeBytes,
+      ownConnection: !operation.repeatable,
+      timeoutMs: operation.background ? Math.min(call.timeoutMs, context.acceptTimeoutMs) : call.timeoutMs,
+      abort,
+      onSend: call.onSend,
+    });
+  const result = await sendAuthorized(logins, {
+    server: call.server,
+    canRepeat,
     abort,
-    onSend: call.onSend,
+    send,
+    denied: deniedAnswer,
   });
+  if (result.kind === "shut") {
+    discardPayload(call.payload);
+    return {
+      kind: "refused",
+      reason: result.isReached ? "starting" : "unreachable",
+      retryAfterMs: result.retryAfterMs,
+    };
+  }
+  if (result.kind === "answered" && result.status === 401 && logins.asks(call.server)) {
+    // Nothing was begun. The next try logs in first, or waits until it is time to.
+    void result.body.return();
+    return { kind: "refused", reason: "starting" };
+  }
   if (result.kind === "unsent") return { kind: "refused", reason: "unreachable" };
   if (result.kind === "broken") return result;
   const outcome = await judge(result, call, operation, context);

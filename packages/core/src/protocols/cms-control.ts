@@ -4,7 +4,9 @@ import type { ProbeReport, ServerAnswer } from "../contracts/server-protocol.ts"
 import { abortOf } from "../late-abort.ts";
 import { answerOf } from "./answered.ts";
 import { field, textField } from "./bounded-read.ts";
+import { type CmsLogins, deniedAnswer, sendAuthorized } from "./cms-logins.ts";
 import type { ControlAnswer } from "./control-client.ts";
+import type { ExchangeResult } from "./exchange.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import type { ProbeClient } from "./probe-client.ts";
 import { parseServerAddress } from "./server-address.ts";
@@ -17,6 +19,7 @@ const NOT_THERE = [404, 405, 501];
 /** Asks whether a server is ready; `timeoutMs` is for each of the three tries. */
 export async function probeCms(
   client: ProbeClient,
+  logins: CmsLogins,
   server: ModelServer,
   timeoutMs: number,
   options: OperationOptions,
@@ -25,7 +28,14 @@ export async function probeCms(
     return { ready: false, reason: "its address is not one of http or https" };
   }
   for (const path of PROBE_PATHS) {
-    const answer = await client.get(server.url, path, timeoutMs, options);
+    const send = (own: Readonly<Record<string, string>>): Promise<ControlAnswer> =>
+      client.get(server.url, path, timeoutMs, options, own);
+    // Readiness is open to everybody.
+    const asked = { server, canRepeat: true, abort: abortOf(options), send, denied };
+    const answer = path === "/readyz" ? await send({}) : await sendAuthorized(logins, asked);
+    if (answer.kind === "shut") {
+      return { ready: false, reason: answer.isReached ? "it does not accept its credentials" : "no login" };
+    }
     if (answer.kind !== "answered") return { ready: false, reason: silence(path, answer.kind, timeoutMs) };
     const { status, instance } = answer;
     if (status >= 200 && status < 300) {
@@ -34,6 +44,10 @@ export async function probeCms(
     if (!NOT_THERE.includes(status)) return { ready: false, instance, reason: `${path} answered ${status}` };
   }
   return { ready: false, reason: `it has none of ${PROBE_PATHS.join(", ")}` };
+}
+
+function denied(answer: ControlAnswer): (() => void) | undefined {
+  return answer.kind === "answered" && answer.status === 401 ? () => {} : undefined;
 }
 
 function silence(path: string, kind: Exclude<ControlAnswer["kind"], "answered">, timeoutMs: number): string {
@@ -52,20 +66,25 @@ function listedModels(json: unknown): readonly string[] | undefined {
 /** What the server says of itself, streamed, with the status that it says it with. */
 export async function cmsInfo(
   transport: HttpTransport,
+  logins: CmsLogins,
   server: ModelServer,
   timeoutMs: number,
   options: OperationOptions,
 ): Promise<ServerAnswer | undefined> {
   const address = parseServerAddress(server.url);
   if (address === undefined) return undefined;
-  const result = await transport.send({
-    origin: address.origin,
-    target: `${address.prefix}/info`,
-    method: "GET",
-    headers: address.headers,
-    ownConnection: true,
-    timeoutMs,
-    abort: abortOf(options),
-  });
+  const abort = abortOf(options);
+  const send = (own: Readonly<Record<string, string>>): Promise<ExchangeResult> =>
+    transport.send({
+      origin: address.origin,
+      target: `${address.prefix}/info`,
+      method: "GET",
+      headers: { ...address.headers, ...own },
+      ownConnection: true,
+      timeoutMs,
+      abort,
+    });
+  const asked = { server, canRepeat: true, abort, send, denied: deniedAnswer };
+  const result = await sendAuthorized(logins, asked);
   return result.kind === "answered" ? answerOf(result) : undefined;
 }

@@ -60,7 +60,9 @@ export type CmsOperation =
   | "sanity-check"
   | "iaa-scores"
   | "concat_trainer_exports"
-  | "annotation-stats";
+  | "annotation-stats"
+  | "embeddings"
+  | "generate";
 
 /** Every task of CMS with its default time limit. */
 export const CMS_OPERATIONS: Readonly<Record<CmsOperation, CmsOperationSpec>> = {
@@ -89,4 +91,6 @@ export const CMS_OPERATIONS: Readonly<Record<CmsOperation, CmsOperationSpec>> = 
   "iaa-scores": inference("/iaa-scores", FORM, 10 * MINUTE_MS),
   concat_trainer_exports: inference("/concat_trainer_exports", FORM, 10 * MINUTE_MS),
   "annotation-stats": inference("/annotation-stats", FORM, 10 * MINUTE_MS),
+  embeddings: inference("/v1/embeddings", JSON_TYPE, 10 * MINUTE_MS),
+  generate: inference("/generate", TEXT, 10 * MINUTE_MS),
 };

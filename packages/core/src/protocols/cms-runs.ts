@@ -81,7 +81,7 @@ export async function cancelCmsRun(
     if (judgeRun(own, runs, modeOf(query.operation)).run !== "active") return false;
   }
   const answer = await context.control.send(
-    { url: query.server.url, method: "POST", path: "/cancel_training", timeoutMs: context.controlTimeoutMs },
+    { server: query.server, method: "POST", path: "/cancel_training", timeoutMs: context.controlTimeoutMs },
     options,
   );
   return answer.kind === "answered" && answer.status >= 200 && answer.status < 300;

@@ -1,4 +1,5 @@
 import type { OperationOptions } from "../contracts/common.ts";
+import type { ModelServer } from "../contracts/discovery.ts";
 import type { RunQuery } from "../contracts/server-protocol.ts";
 import type { TrackedRun, TrackedRunState } from "../contracts/tracking.ts";
 import { field, textField } from "./bounded-read.ts";
@@ -30,7 +31,7 @@ export async function askServerRuns(
   { server, taskId, runId }: RunQuery & { readonly taskId: string },
   options: OperationOptions,
 ): Promise<ServerRuns> {
-  const answer = await ask(asking, server.url, "/train_eval_info", taskId, options);
+  const answer = await ask(asking, server, "/train_eval_info", taskId, options);
   if (answer.kind !== "answered") return { runs: "unclear", instance: undefined };
   const { status, json, instance } = answer;
   // A 404 without the empty list is a server without this route: it says nothing of the run.
@@ -48,7 +49,7 @@ export async function askServerMetrics(
   { server, taskId = "" }: RunQuery,
   options: OperationOptions,
 ): Promise<Readonly<Record<string, number>>> {
-  const answer = await ask(asking, server.url, "/train_eval_metrics", taskId, options);
+  const answer = await ask(asking, server, "/train_eval_metrics", taskId, options);
   if (answer.kind !== "answered" || answer.status !== 200 || !Array.isArray(answer.json)) return {};
   const metrics: Record<string, number> = {};
   for (const run of [...answer.json].reverse()) {
@@ -63,13 +64,13 @@ export async function askServerMetrics(
 
 function ask(
   { control, controlTimeoutMs }: Asking,
-  url: string,
+  server: ModelServer,
   path: string,
   taskId: string,
   options: OperationOptions,
 ): Promise<ControlAnswer> {
   const query = { train_eval_id: taskId };
-  return control.send({ url, method: "GET", path, query, timeoutMs: controlTimeoutMs }, options);
+  return control.send({ server, method: "GET", path, query, timeoutMs: controlTimeoutMs }, options);
 }
 
 function runOf(told: unknown): TrackedRun | undefined {

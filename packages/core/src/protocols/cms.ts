@@ -1,13 +1,19 @@
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
+import type { ModelServer } from "../contracts/discovery.ts";
 import type { ServerProtocol } from "../contracts/server-protocol.ts";
 import type { Tracking } from "../contracts/tracking.ts";
+import type { GatewayError } from "../errors.ts";
 import { invalidOption } from "../option-checks.ts";
 import { callCms } from "./cms-call.ts";
 import { cmsInfo, probeCms } from "./cms-control.ts";
+import { type CmsCredentials, CmsLogins } from "./cms-logins.ts";
 import { CMS_OPERATIONS, type CmsOperation, type CmsOperationSpec } from "./cms-operations.ts";
+import { passCms } from "./cms-pass.ts";
+import { cmsPassRule } from "./cms-pass-rule.ts";
 import { type CmsRunContext, cancelCmsRun, findCmsRun } from "./cms-runs.ts";
+import { UpgradeClient, upgradeCms } from "./cms-upgrade.ts";
 import { ControlClient } from "./control-client.ts";
 import { HttpTransport } from "./http-transport.ts";
 import { ProbeClient } from "./probe-client.ts";
@@ -38,6 +44,17 @@ export interface CmsProtocolOptions {
   readonly tracking?: Tracking | undefined;
   /** For each question to the tracker. Default 10 s. */
   readonly trackingTimeoutMs?: number | undefined;
+  /**
+   * As whom a server is spoken to, where it asks who calls: a user, who logs in at `/auth/jwt/login` and again after a
+   * 401, or a token. Asked before each request, so that a change counts at once. They are kept in memory and appear in
+   * no error. Who passes a request on with an `authorization` of its own goes without. Default: nobody.
+   */
+  readonly credentials?: ((server: ModelServer) => CmsCredentials | undefined) | undefined;
+  /**
+   * Told once when a server does not accept its credentials (`SERVER_REJECTED`), and again only after it has. What is
+   * for that server waits meanwhile. It must not throw. Default: nobody is told.
+   */
+  readonly onError?: ((error: GatewayError) => void) | undefined;
   /** Default: the host's time. The client's own timers (connecting, idle connections) are always the host's. */
   readonly clock?: Clock | undefined;
 }
@@ -70,9 +87,12 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
   const clock = options.clock ?? systemClock;
   const operations = operationsWith(options.timeoutsMs ?? {});
   const transport = new HttpTransport({ clock, ...settings });
-  const control = new ControlClient(transport, clock);
+  const { controlTimeoutMs, connectTimeoutMs } = settings;
+  const { credentials, onError } = options;
+  const logins = new CmsLogins({ transport, clock, credentials, onError, timeoutMs: controlTimeoutMs });
+  const control = new ControlClient(transport, clock, logins);
   const probes = new ProbeClient(clock);
-  const { controlTimeoutMs } = settings;
+  const upgrades = new UpgradeClient(clock, connectTimeoutMs);
   const tracked = options.tracking?.capabilities.runs
     ? new TrackedRuns(options.tracking, clock, settings.trackingTimeoutMs)
     : undefined;
@@ -84,13 +104,13 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
   return {
     name: "cms",
     operations,
-    capabilities: { findsRuns: true, cancelsRuns: true, passes: false, upgrades: false },
+    capabilities: { findsRuns: true, cancelsRuns: true, passes: true, upgrades: true },
     async probe(server, operation = {}) {
       check(operation);
-      return probeCms(probes, server, settings.probeTimeoutMs, operation);
+      return probeCms(probes, logins, server, settings.probeTimeoutMs, operation);
     },
     call: async (call, operation = {}) =>
-      callCms(call, { transport, clock, operations, runs, ...settings }, operation),
+      callCms(call, { transport, clock, logins, operations, runs, ...settings }, operation),
     async findRun(query, operation = {}) {
       check(operation);
       return findCmsRun(runs, query, operation);
@@ -101,21 +121,40 @@ export function cmsProtocol(options: CmsProtocolOptions = {}): ServerProtocol {
     },
     async info(server, operation = {}) {
       check(operation);
-      return cmsInfo(transport, server, settings.controlTimeoutMs, operation);
+      return cmsInfo(transport, logins, server, settings.controlTimeoutMs, operation);
+    },
+    pass: {
+      rule: (_method, path) => cmsPassRule(path),
+      async send(request, operation = {}) {
+        check(operation);
+        return passCms(request, { transport, clock, logins, ...settings }, operation);
+      },
+      async upgrade(request, operation = {}) {
+        check(operation);
+        return upgradeCms(request, { client: upgrades, logins }, operation);
+      },
     },
     async close() {
       probes.close();
+      upgrades.close();
       await transport.close();
     },
   };
 }
 
+/** Options that are no numbers. */
+const OTHERS = ["timeoutsMs", "tracking", "clock", "credentials", "onError"];
+
 type Setting = keyof typeof DEFAULTS;
 
 function definedNumbers(options: CmsProtocolOptions): Partial<Record<Setting, number>> {
-  const known = new Set([...Object.keys(DEFAULTS), "timeoutsMs", "tracking", "clock"]);
+  const known = new Set([...Object.keys(DEFAULTS), ...OTHERS]);
   for (const name of Object.keys(options)) {
     if (!known.has(name)) throw invalidOption(name, "is not an option of the CMS protocol");
+  }
+  for (const name of ["credentials", "onError"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "function")
+      throw invalidOption(name, "must be a function");
   }
   const given: Partial<Record<Setting, number>> = {};
   for (const name of Object.keys(DEFAULTS) as Setting[]) {

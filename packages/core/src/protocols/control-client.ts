@@ -1,9 +1,11 @@
 import ky from "ky";
 import type { Clock } from "../contracts/clock.ts";
 import type { OperationOptions } from "../contracts/common.ts";
+import type { ModelServer } from "../contracts/discovery.ts";
 import { abortOf } from "../late-abort.ts";
 import { instanceOf } from "./answered.ts";
 import { parseJson, readAtMost } from "./bounded-read.ts";
+import { type CmsLogins, deniedAnswer, sendAuthorized } from "./cms-logins.ts";
 import type { ExchangeResult } from "./exchange.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { parseServerAddress } from "./server-address.ts";
@@ -14,7 +16,7 @@ const WITHOUT_BODY = [204, 205, 304];
 
 /** A small request about a server or a run. */
 export interface ControlRequest {
-  readonly url: string;
+  readonly server: ModelServer;
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly query?: Readonly<Record<string, string>> | undefined;
@@ -40,29 +42,37 @@ export type ControlAnswer =
 export class ControlClient {
   readonly #transport: HttpTransport;
   readonly #clock: Clock;
+  readonly #logins: CmsLogins;
 
-  constructor(transport: HttpTransport, clock: Clock) {
+  constructor(transport: HttpTransport, clock: Clock, logins: CmsLogins) {
     this.#transport = transport;
     this.#clock = clock;
+    this.#logins = logins;
   }
 
   async send(request: ControlRequest, options: OperationOptions): Promise<ControlAnswer> {
     const { signal } = options;
-    const address = parseServerAddress(request.url);
+    const address = parseServerAddress(request.server.url);
     if (address === undefined) return { kind: "unreachable" };
     let outcome: ExchangeResult | undefined;
     const fetchOverTransport = async (input: Request | URL | string): Promise<Response> => {
       const { url, method } = new Request(input);
       const { origin, pathname, search } = new URL(url);
-      outcome = await this.#transport.send({
-        origin,
-        target: `${pathname}${search}`,
-        method: method === "POST" ? "POST" : "GET",
-        headers: address.headers,
-        ownConnection: true,
-        timeoutMs: request.timeoutMs,
-        abort: abortOf(options),
-      });
+      const abort = abortOf(options);
+      const send = (own: Readonly<Record<string, string>>): Promise<ExchangeResult> =>
+        this.#transport.send({
+          origin,
+          target: `${pathname}${search}`,
+          method: method === "POST" ? "POST" : "GET",
+          headers: { ...address.headers, ...own },
+          ownConnection: true,
+          timeoutMs: request.timeoutMs,
+          abort,
+        });
+      const { server } = request;
+      const asked = { server, canRepeat: true, abort, send, denied: deniedAnswer };
+      const result = await sendAuthorized(this.#logins, asked);
+      outcome = result.kind === "shut" ? { kind: "unsent" } : result;
       if (outcome.kind !== "answered") throw new Error("no answer");
       const bounds = { maxBytes: MAX_DOCUMENT_BYTES, limitMs: request.timeoutMs, clock: this.#clock };
       const bytes = await readAtMost(outcome.body, bounds);

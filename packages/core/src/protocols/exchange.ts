@@ -3,7 +3,7 @@ import type { Clock } from "../contracts/clock.ts";
 import type { ByteStream } from "../contracts/common.ts";
 import { GatewayError } from "../errors.ts";
 import type { AbortSource } from "../late-abort.ts";
-import { AnswerBody, brokeOff } from "./answer-body.ts";
+import { AnswerBody, type BodyReading, brokeOff } from "./answer-body.ts";
 import type { PayloadStream } from "./payload-stream.ts";
 
 const NONSENSE = ["UND_ERR_HEADERS_OVERFLOW", "UND_ERR_RES_CONTENT_LENGTH_MISMATCH"];
@@ -13,11 +13,16 @@ export interface ExchangeRequest {
   readonly origin: string;
   /** Path and query as they stand in the request line. */
   readonly target: string;
-  readonly method: "GET" | "POST";
-  readonly headers: Readonly<Record<string, string>>;
+  readonly method: string;
+  /** By name, or name and value by turns where one may come again. */
+  readonly headers: Readonly<Record<string, string>> | readonly string[];
   readonly payload?: Uint8Array | ByteStream | undefined;
   /** How long a payload stream is. A finite one is announced as `content-length`. */
   readonly sizeBytes?: number | undefined;
+  /** Whether a payload stream of which nothing was sent is left as it is, for another try elsewhere. */
+  readonly keepsUnsent?: boolean | undefined;
+  /** How the body of the answer is read. */
+  readonly reading?: BodyReading | undefined;
   /**
    * Whether to open a connection for this request alone. A kept connection may be one that the server closes at
    * this very moment, which looks like a reset after the send.
@@ -40,6 +45,8 @@ export type ExchangeResult =
       readonly kind: "answered";
       readonly status: number;
       readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+      /** Names and values by turns, as they came. */
+      readonly rawHeaders: readonly (string | Uint8Array)[];
       readonly body: AnswerBody;
     }
   | { readonly kind: "unsent" }
@@ -60,6 +67,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #body: AnswerBody | undefined;
   #isSent = false;
+  /** It was told that nothing has left. */
+  #isUnsent = false;
   #isEnded = false;
   /** What ends it, when we do. */
   #ending: { readonly reason: unknown } | undefined;
@@ -126,8 +135,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
       resume: () => controller.resume(),
       abort: () => controller.abort(new Error("not wanted any more")),
     };
-    this.#body = new AnswerBody(source, this.#clock, announcedSize(headers));
-    this.#settle({ kind: "answered", status, headers, body: this.#body });
+    this.#body = new AnswerBody(source, this.#clock, announcedSize(headers), this.#request.reading);
+    const rawHeaders = Array.isArray(controller.rawHeaders) ? controller.rawHeaders : [];
+    this.#settle({ kind: "answered", status, headers, rawHeaders, body: this.#body });
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -150,6 +160,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #settle(result: ExchangeResult): void {
     this.#cancelTimer();
+    this.#isUnsent = result.kind === "unsent";
     this.#resolve(result);
   }
 
@@ -158,6 +169,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#isEnded = true;
     this.#cancelTimer();
     this.#stopListening?.();
+    if (this.#isUnsent && this.#request.keepsUnsent === true) this.#payload?.leave();
     this.#payload?.destroy();
     this.#onEnd(this);
   }

@@ -59,6 +59,7 @@ export class HttpTransport {
       if (abort?.aborted) throw abort.reason;
       throw closed();
     }
+    const { headers } = request;
     const sizeBytes = Number.isSafeInteger(request.sizeBytes) ? request.sizeBytes : undefined;
     const stream =
       payload === undefined || payload instanceof Uint8Array
@@ -72,7 +73,7 @@ export class HttpTransport {
         path: request.target,
         method: request.method,
         // The client writes `content-length: 0` itself for a stream that turns out empty.
-        headers: stream !== undefined && sizeBytes ? withLength(request.headers, sizeBytes) : request.headers,
+        headers: stream !== undefined && sizeBytes ? withLength(headers, sizeBytes) : mutable(headers),
         body: stream ?? (payload instanceof Uint8Array ? payload : null),
         idempotent: false,
       },
@@ -98,8 +99,20 @@ export class HttpTransport {
   }
 }
 
-function withLength(headers: Readonly<Record<string, string>>, sizeBytes: number): Record<string, string> {
+type Headers = ExchangeRequest["headers"];
+
+function withLength(headers: Headers, sizeBytes: number): Record<string, string> | string[] {
+  if (isList(headers)) return [...headers, "content-length", String(sizeBytes)];
   return { ...headers, "content-length": String(sizeBytes) };
+}
+
+// The client's types ask for a list that it might change; it does not.
+function mutable(headers: Headers): Record<string, string> | string[] {
+  return headers as Record<string, string> | string[];
+}
+
+function isList(headers: Headers): headers is readonly string[] {
+  return Array.isArray(headers);
 }
 
 function closed(): GatewayError {

@@ -13,6 +13,7 @@ export class PayloadStream extends Readable {
   readonly #source: ByteStream;
   readonly #sizeBytes: number | undefined;
   #iterator: AsyncIterator<Uint8Array> | undefined;
+  #isLeft = false;
   #readBytes = 0;
 
   constructor(source: ByteStream, sizeBytes: number | undefined) {
@@ -53,8 +54,13 @@ export class PayloadStream extends Readable {
     });
   }
 
+  /** From now on the source is somebody else's, unless something of it has been read. */
+  leave(): void {
+    this.#isLeft = true;
+  }
+
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    letGo(this.#source, this.#iterator);
+    if (!this.#isLeft || this.#iterator !== undefined) letGo(this.#source, this.#iterator);
     callback(error);
   }
 }

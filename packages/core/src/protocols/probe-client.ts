@@ -25,13 +25,20 @@ export class ProbeClient {
   }
 
   /** `timeoutMs` is for the headers, and again for the body. Rejects the signal's reason, and `CLOSED`. */
-  get(url: string, path: string, timeoutMs: number, { signal }: OperationOptions): Promise<ControlAnswer> {
+  get(
+    url: string,
+    path: string,
+    timeoutMs: number,
+    { signal }: OperationOptions,
+    own: Readonly<Record<string, string>>,
+  ): Promise<ControlAnswer> {
     const address = parseServerAddress(url);
     if (address === undefined) return Promise.resolve({ kind: "unreachable" });
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw closed();
       if (signal?.aborted === true) throw signal.reason;
-      const { origin, prefix, headers } = address;
+      const { origin, prefix } = address;
+      const headers = { ...address.headers, ...own };
       const target = new URL(`${origin}${prefix}${path}`);
       const send = target.protocol === "https:" ? requestHttps : requestHttp;
       const call = send(target, { agent: false, headers, maxHeaderSize: MAX_HEADER_BYTES });

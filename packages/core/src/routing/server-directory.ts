@@ -9,8 +9,10 @@ export interface KnownServer {
   server: ModelServer;
   readonly health: ServerHealth;
   readonly slots: SlotLimit;
-  /** Attempts of this process that take a slot on it. */
+  /** Attempts and direct requests of this process that take a slot on it. */
   inFlight: number;
+  /** Those of them that are direct requests. */
+  direct: number;
 }
 
 export interface ServerDirectoryOptions {
@@ -80,6 +82,16 @@ export class ServerDirectory {
     return paused;
   }
 
+  /** Servers of the model that may be given something now; one that is paused may not mind. */
+  openFor(model: string): KnownServer[] {
+    const open: KnownServer[] = [];
+    for (const known of this.#servers.values()) {
+      if (!known.server.models.includes(model) || !this.#isReady(known)) continue;
+      if (this.#options.isWithheld?.(known.server.id) !== true) open.push(known);
+    }
+    return open;
+  }
+
   /** Whether work for the model is accepted: a server is listed for it, or was within the memory. */
   knows(model: string): boolean {
     const seenMs = this.#lastSeenMs.get(model);
@@ -113,7 +125,7 @@ export class ServerDirectory {
   wants(): ServerWant[] {
     const nowMs = this.#options.clock.monotonic();
     const wants: ServerWant[] = [];
-    for (const { server, health, slots, inFlight } of this.#servers.values()) {
+    for (const { server, health, slots, inFlight, direct } of this.#servers.values()) {
       if (!this.#speaks(server) || server.state !== "ready" || health.isPaused(nowMs)) continue;
       if (this.#options.isWithheld?.(server.id) === true) continue;
       const max = Math.max(0, slots.value - inFlight);
@@ -124,7 +136,8 @@ export class ServerDirectory {
         server: id,
         instance,
         models,
-        limit: slots.value,
+        // The ledger counts attempts only.
+        limit: Math.max(1, slots.value - direct),
         max,
         background,
         cost: slots.latencyMs / weight,
@@ -194,6 +207,7 @@ export class ServerDirectory {
         slots,
         health: new ServerHealth(),
         inFlight: known?.inFlight ?? 0,
+        direct: known?.direct ?? 0,
       });
     } else {
       if (known.server.limit !== server.limit) known.slots.redeclare(server.limit);

@@ -16,6 +16,9 @@ const BURST_MS = 250;
 export class SlotLimit {
   #limit: number;
   #ceiling: number;
+  readonly #standard: number;
+  /** Where it begins. */
+  #usual: number;
   #successes = 0;
   #holdMs = FIRST_HOLD_MS;
   #raiseFromMs = 0;
@@ -24,8 +27,10 @@ export class SlotLimit {
   #latencyMs = 0;
 
   constructor(declared: number | undefined, standard: number) {
+    this.#standard = standard;
     this.#ceiling = Math.min(MAX_SLOTS, declared ?? MAX_SLOTS);
-    this.#limit = Math.max(MIN_SLOTS, Math.min(this.#ceiling, declared ?? standard));
+    this.#usual = Math.max(MIN_SLOTS, Math.min(this.#ceiling, declared ?? standard));
+    this.#limit = this.#usual;
   }
 
   get value(): number {
@@ -40,6 +45,7 @@ export class SlotLimit {
   /** The server now declares another limit. */
   redeclare(declared: number | undefined): void {
     this.#ceiling = Math.min(MAX_SLOTS, declared ?? MAX_SLOTS);
+    this.#usual = Math.max(MIN_SLOTS, Math.min(this.#ceiling, declared ?? this.#standard));
     this.#limit = Math.max(MIN_SLOTS, declared === undefined ? this.#limit : this.#ceiling);
   }
 
@@ -52,6 +58,18 @@ export class SlotLimit {
     this.#successes += 1;
     // Where each call waits for the others inside the server, more slots would only move the queue there.
     if (this.#successes < this.#limit || this.#latencyMs > 3 * this.#baselineMs + 5) return;
+    this.#successes = 0;
+    this.#limit += 1;
+  }
+
+  /**
+   * It answered something whose duration says nothing of its load: a stream, or some route that does no work. That takes
+   * back what was lowered, and raises no more.
+   */
+  recovered(nowMs: number): void {
+    if (this.#limit >= this.#usual || nowMs < this.#raiseFromMs) return;
+    this.#successes += 1;
+    if (this.#successes < this.#limit) return;
     this.#successes = 0;
     this.#limit += 1;
   }

@@ -33,7 +33,8 @@ export interface AttemptHost {
 }
 
 export type Observation =
-  | { readonly kind: "answered"; readonly durationMs: number }
+  /** Without a duration where that says nothing of the server's load. */
+  | { readonly kind: "answered"; readonly durationMs?: number | undefined }
   | {
       readonly kind: "refused";
       readonly reason: string;

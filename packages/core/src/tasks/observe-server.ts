@@ -5,14 +5,21 @@ import type { RunnerOptions } from "./runner-options.ts";
 export function observeServer(
   id: string,
   outcome: Observation,
-  { directory, clock, events }: Pick<RunnerOptions, "directory" | "clock" | "events">,
+  {
+    directory,
+    clock,
+    events,
+  }: Pick<RunnerOptions, "directory" | "clock"> & {
+    readonly events: Pick<RunnerOptions["events"], "ejected">;
+  },
 ): void {
   const known = directory.get(id);
   if (known === undefined) return;
   const nowMs = clock.monotonic();
   if (outcome.kind === "answered") {
     known.health.succeeded();
-    known.slots.succeeded(outcome.durationMs, known.inFlight, nowMs);
+    if (outcome.durationMs === undefined) known.slots.recovered(nowMs);
+    else known.slots.succeeded(outcome.durationMs, known.inFlight, nowMs);
   } else if (outcome.kind === "refused") {
     known.health.refused(outcome.retryAfterMs, outcome.background, nowMs);
     if (outcome.reason === "busy" && !outcome.background) known.slots.wasBusy(known.inFlight, nowMs);

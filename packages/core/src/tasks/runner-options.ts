@@ -34,5 +34,7 @@ interface RunnerEvents {
    */
   settled(attempt: Attempt, item: Settlement, endedAtMs: number | undefined): void;
   ejected(server: string, forMs: number): void;
+  /** An attempt gave back its slot on a server. */
+  slotFreed?(server: string): void;
   failed(operation: string, error: unknown): void;
 }

@@ -7,6 +7,7 @@ import type {
   Settlement,
 } from "../contracts/ledger.ts";
 import { GatewayError } from "../errors.ts";
+import type { KnownServer } from "../routing/server-directory.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
 import { HoldWatch } from "./hold-watch.ts";
 import { observeServer } from "./observe-server.ts";
@@ -326,14 +327,15 @@ export class Runner {
     const key = keyOf(grant.task);
     if (this.#attempts.has(key)) return;
     const attempt = new Attempt(grant, sentMs, leaseMs);
+    const server = directory.get(grant.server);
     // A reply that was asked for again may bring grants whose lease is nearly over, or that come while draining.
-    if (this.#state !== "working" || attempt.leaseEndsMs - leaseMs / 4 <= clock.monotonic()) {
+    const isLate = this.#state !== "working" || attempt.leaseEndsMs - leaseMs / 4 <= clock.monotonic();
+    if (isLate || (attempt.holdsSlot && isTakenByDirect(server))) {
       void this.#outbox.post(unbegun(attempt));
       return;
     }
     this.#attempts.set(key, attempt);
     this.#watchLeases();
-    const server = directory.get(grant.server);
     if (attempt.holdsSlot && server !== undefined) server.inFlight += 1;
     this.#toRun.push(attempt);
   }
@@ -366,6 +368,7 @@ export class Runner {
     attempt.isSlotFreed = true;
     const server = this.#options.directory.get(attempt.grant.server);
     if (server !== undefined && server.inFlight > 0) server.inFlight -= 1;
+    this.#options.events.slotFreed?.(attempt.grant.server);
   }
 
   async #settle(item: Settlement): Promise<ExchangeOutcome> {
@@ -389,4 +392,9 @@ export class Runner {
     }
     return outcome;
   }
+}
+
+/** Whether a direct request took the slot while this one was being granted. */
+function isTakenByDirect(server: KnownServer | undefined): boolean {
+  return server !== undefined && server.direct > 0 && server.inFlight >= server.slots.value;
 }

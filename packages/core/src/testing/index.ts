@@ -20,7 +20,9 @@ export { queueKit } from "./queue-kit/queue-kit.ts";
 export type { RecordStoreFixture } from "./record-store-kit/fixture.ts";
 export { recordStoreKit } from "./record-store-kit/record-store-kit.ts";
 export type {
+  PassAct,
   ReceivedCall,
+  ReceivedPass,
   ServerAct,
   ServerProtocolFixture,
 } from "./server-protocol-kit/fixture.ts";

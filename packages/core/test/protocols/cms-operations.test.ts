@@ -30,10 +30,12 @@ const TABLE: readonly (readonly [string, string, string, string | undefined, "re
     ["iaa-scores", "POST", "/iaa-scores", FORM, "repeatable"],
     ["concat_trainer_exports", "POST", "/concat_trainer_exports", FORM, "repeatable"],
     ["annotation-stats", "POST", "/annotation-stats", FORM, "repeatable"],
+    ["embeddings", "POST", "/v1/embeddings", "application/json", "repeatable"],
+    ["generate", "POST", "/generate", "text/plain", "repeatable"],
   ];
 
 describe("the operations of CMS", () => {
-  it("are these eighteen", () => {
+  it("are these twenty", () => {
     expect([...open().operations.keys()]).toEqual(TABLE.map(([name]) => name));
   });
 

@@ -7,7 +7,9 @@ import type { ModelServer } from "../../src/contracts/discovery.ts";
 import type { ServerProtocol } from "../../src/contracts/server-protocol.ts";
 import { cmsProtocol } from "../../src/protocols/cms.ts";
 import type {
+  PassAct,
   ReceivedCall,
+  ReceivedPass,
   ServerAct,
   ServerProtocolFixture,
 } from "../../src/testing/server-protocol-kit/fixture.ts";
@@ -36,6 +38,12 @@ export async function openCms(
       model.runs.set(taskId, how === "succeeded" ? "FINISHED" : "FAILED");
     },
     cancelled: model.cancelled,
+    passing: {
+      received: model.passed,
+      act: (act) => {
+        model.passAct = act;
+      },
+    },
     setReady: (isReady) => {
       model.isReady = isReady;
     },
@@ -61,6 +69,10 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+interface WirePass extends ReceivedPass {
+  isGivenUp: boolean;
+}
+
 interface WireCall extends ReceivedCall {
   isGivenUp: boolean;
   runId: string | undefined;
@@ -68,6 +80,8 @@ interface WireCall extends ReceivedCall {
 
 class ModelServerOnWire {
   act: ServerAct = { act: "hang" };
+  passAct: PassAct = { act: "hang" };
+  readonly passed: WirePass[] = [];
   isReady = true;
   readonly received: WireCall[] = [];
   /** What became of the run of each task, in the tracker's words. */
@@ -105,6 +119,7 @@ class ModelServerOnWire {
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
+    if (path.startsWith("/straight")) return await this.#pass(request, response);
     if (path === "/readyz") return void response.writeHead(this.isReady ? 200 : 503).end();
     if (path === "/info")
       return void response.writeHead(200, { "content-type": "application/json" }).end(INFO);
@@ -129,6 +144,26 @@ class ModelServerOnWire {
     });
     await body;
     await this.#perform(call, response);
+  }
+
+  async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = bytesOf(request);
+    body.catch(() => {});
+    const { method = "", url: target = "", rawHeaders } = request;
+    const headers = rawHeaders.flatMap((name, at) =>
+      at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ""] as const] : [],
+    );
+    const pass: WirePass = { method, target, headers, body, isGivenUp: false };
+    this.passed.push(pass);
+    response.on("close", () => {
+      if (!response.writableFinished) pass.isGivenUp = true;
+    });
+    const { passAct: act } = this;
+    if (act.act === "reset") response.destroy();
+    if (act.act !== "answer") return;
+    response.writeHead(act.status, act.headers.flat());
+    response.flushHeaders();
+    await pipeline(Readable.from(act.body(), { objectMode: false }), response);
   }
 
   async #perform(call: WireCall, response: ServerResponse): Promise<void> {

@@ -3,6 +3,7 @@ import type { ByteStream } from "../../contracts/common.ts";
 import type { ModelServer } from "../../contracts/discovery.ts";
 import type {
   CallOutcome,
+  HeaderList,
   ServerAnswer,
   ServerCall,
   ServerProtocol,
@@ -53,6 +54,32 @@ export interface ReceivedCall {
   readonly isGivenUp: boolean;
 }
 
+/** What a model server does with a request that goes straight to it. */
+export type PassAct =
+  /** Answers at once, with these headers as they are, and the body as fast as its reader takes it. */
+  | {
+      readonly act: "answer";
+      readonly status: number;
+      readonly headers: HeaderList;
+      readonly body: () => ByteStream;
+    }
+  /** Closes the connection without an answer. */
+  | { readonly act: "reset" }
+  /** Never answers. */
+  | { readonly act: "hang" };
+
+/** A request that went straight to the server, as it has it. */
+export interface ReceivedPass {
+  readonly method: string;
+  /** With the query, as in the request line. */
+  readonly target: string;
+  readonly headers: HeaderList;
+  /** All of the payload. */
+  readonly body: Promise<Uint8Array>;
+  /** Whether its sender closed the connection before it had a whole answer. */
+  readonly isGivenUp: boolean;
+}
+
 /** A protocol, and a server that the fixture controls. */
 export interface ServerProtocolFixture extends KitFixture, LifecycleParts {
   readonly protocol: ServerProtocol;
@@ -74,6 +101,10 @@ export interface ServerProtocolFixture extends KitFixture, LifecycleParts {
   readonly endRun?: ((taskId: string, how: "succeeded" | "failed") => Promise<void>) | undefined;
   /** The tasks whose runs the server was asked to end. Needed when `capabilities.cancelsRuns`. */
   readonly cancelled?: readonly string[] | undefined;
+  /** Requests that go straight to the server, below `/straight`. Needed when `capabilities.passes`. */
+  readonly passing?:
+    | { readonly act: (act: PassAct) => void; readonly received: readonly ReceivedPass[] }
+    | undefined;
   /** Makes the server say whether it is ready. */
   readonly setReady?: ((isReady: boolean) => void) | undefined;
   /** What the server says of itself, if it does. */

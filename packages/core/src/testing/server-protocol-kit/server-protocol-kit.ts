@@ -3,6 +3,7 @@ import { lifecycleTests } from "../lifecycle-kit/lifecycle-kit.ts";
 import { control } from "./control.ts";
 import { callOf, type ServerProtocolFixture, TASK_ID } from "./fixture.ts";
 import { outcomes } from "./outcomes.ts";
+import { passing } from "./passing.ts";
 import { payloads } from "./payloads.ts";
 
 /** What must hold of every `ServerProtocol`. */
@@ -12,6 +13,7 @@ export const serverProtocolKit: Kit<ServerProtocolFixture> = {
     ...outcomes,
     ...payloads,
     ...control,
+    ...passing,
     ...lifecycleTests((fixture: ServerProtocolFixture) => {
       const { protocol, server } = fixture;
       const query = { server, taskId: TASK_ID };

@@ -23,6 +23,8 @@ export const EXPECTED_TYPES: Readonly<Record<string, string>> = {
   "iaa-scores": FORM,
   concat_trainer_exports: FORM,
   "annotation-stats": FORM,
+  embeddings: JSON_TYPE,
+  generate: TEXT,
 };
 
 const TYPES_BY_ENDING: Readonly<Record<string, string>> = {
