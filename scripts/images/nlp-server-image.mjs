@@ -2,12 +2,11 @@
 // here.
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, relative } from "node:path";
 import { hashOf, nodeArchive } from "./base.mjs";
+import { packagesOf, root } from "./packages-of.mjs";
 import { buildOnNode } from "./steps.mjs";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
 const example = join(root, "examples/nlp-server");
 const nlpServerImage = "modelgate/nlp-server:local";
 
@@ -24,38 +23,9 @@ export async function buildNlpServer(socket, { tag = nlpServerImage } = {}) {
     key: hashOf(node, built, manifests, dockerfile),
     sources: [
       [join(example, "image"), "Dockerfile"],
-      [example, "package.json", "dist"],
+      [example, "package.json", "dist", "notes"],
       [root, ...packages.map((folder) => relative(root, folder))],
     ],
   });
   return tag;
-}
-
-/** The folders of all packages that the one in `folder` needs, found as Node finds them. */
-function packagesOf(folder) {
-  const found = new Set();
-  const pending = [folder];
-  for (const each of pending) {
-    const manifest = JSON.parse(readFileSync(join(each, "package.json"), "utf8"));
-    const { dependencies, peerDependencies, peerDependenciesMeta } = manifest;
-    // npm installs what a package expects of its user, too, unless it can do without.
-    for (const name of Object.keys({ ...peerDependencies, ...dependencies })) {
-      if (peerDependenciesMeta?.[name]?.optional) continue;
-      const own = installed(name, each);
-      if (found.has(own)) continue;
-      found.add(own);
-      pending.push(own);
-    }
-  }
-  return [...found];
-}
-
-function installed(name, from) {
-  for (let folder = from; ; folder = dirname(folder)) {
-    const path = join(folder, "node_modules", name);
-    if (existsSync(join(path, "package.json"))) return path;
-    if (folder === root || folder === dirname(folder)) {
-      throw new Error(`${name} is not installed; run \`npm ci\``);
-    }
-  }
 }

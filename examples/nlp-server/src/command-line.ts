@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import type { AuthOptions } from "./auth/authenticator.ts";
 import { Refusal } from "./http/answer.ts";
 import { type Behaviour, parseBehaviourList } from "./runs/behaviours.ts";
 import type { NlpServerOptions } from "./server.ts";
@@ -12,7 +14,19 @@ A model server with the API of CogStack ModelServe around small packaged NLP mod
   --host <address>       Address to listen on (default 127.0.0.1)
   --model-name <name>    Name of the model in /info (default nlp)
   --capacity <number>    Most work requests at once; the next is answered with 503 (default 16)
-  --engine <nlp|echo>    echo finds nothing, at once, for load tests (default nlp)
+  --engine <name>        nlp; echo finds nothing, at once, for load tests; vllm generates, with the
+                         routes of vLLM's form (default nlp)
+  --streamable           Serve the stream routes in place of those of the model server
+  --generative           Serve the generative routes in place of those of the model server
+  --legacy-prefix        Serve OpenAI's routes under /v1, not under /openai/v1, as older CMS does
+  --token-ms <number>    Least time that a generated token takes, in ms (default 0)
+  --seed <number>        The same seed gives the same texts (default 1)
+  --auth-user <name>     Ask for a login as this user; needs --auth-password-file
+  --auth-password-file <file>
+                         The password is the first line of this file
+  --auth-seconds <number>
+                         How long a login holds (default AUTH_ACCESS_TOKEN_EXPIRE_SECONDS, or 3600);
+                         AUTH_JWT_SECRET signs it (default: a new one at each start)
   --run-ms <number>      Least time that a training or evaluation takes, in ms (default 0)
   --metacat              Open /train_metacat; DISABLE_METACAT_TRAINING=false does the same
   --mlflow-url <url>     Log runs to this MLflow (default MLFLOW_TRACKING_URI, if it begins with http)
@@ -24,6 +38,10 @@ A model server with the API of CogStack ModelServe around small packaged NLP mod
   --help                 Show this text
 `;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const engines = ["nlp", "echo", "vllm"] as const;
+
 export interface CommandLine {
   port: number;
   host: string;
@@ -32,10 +50,7 @@ export interface CommandLine {
 }
 
 /** Reads the command line; what it cannot read it rejects with an error that says so. */
-export function parseCommandLine(
-  args: string[],
-  env: Readonly<Record<string, string | undefined>> = {},
-): CommandLine {
+export function parseCommandLine(args: string[], env: Environment = {}): CommandLine {
   const { values } = parseArgs({
     args,
     options: {
@@ -44,6 +59,14 @@ export function parseCommandLine(
       "model-name": { type: "string", default: "nlp" },
       capacity: { type: "string", default: "16" },
       engine: { type: "string", default: "nlp" },
+      streamable: { type: "boolean", default: false },
+      generative: { type: "boolean", default: false },
+      "legacy-prefix": { type: "boolean", default: false },
+      "token-ms": { type: "string", default: "0" },
+      seed: { type: "string", default: "1" },
+      "auth-user": { type: "string" },
+      "auth-password-file": { type: "string" },
+      "auth-seconds": { type: "string", default: env["AUTH_ACCESS_TOKEN_EXPIRE_SECONDS"] ?? "3600" },
       "run-ms": { type: "string", default: "0" },
       metacat: { type: "boolean", default: env["DISABLE_METACAT_TRAINING"]?.toLowerCase() === "false" },
       "mlflow-url": { type: "string" },
@@ -55,7 +78,8 @@ export function parseCommandLine(
       help: { type: "boolean", default: false },
     },
   });
-  if (values.engine !== "nlp" && values.engine !== "echo") throw new Error("--engine must be nlp or echo.");
+  const engine = engines.find((name) => name === values.engine);
+  if (!engine) throw new Error(`--engine must be one of ${engines.join(", ")}.`);
   return {
     port: integer("--port", values.port, 0, 65_535),
     host: values.host,
@@ -63,7 +87,13 @@ export function parseCommandLine(
     options: {
       modelName: values["model-name"],
       capacity: integer("--capacity", values.capacity, 1, 100_000),
-      engine: values.engine,
+      engine,
+      streamable: values.streamable,
+      generative: values.generative,
+      legacyPrefix: values["legacy-prefix"],
+      tokenMs: integer("--token-ms", values["token-ms"], 0, 60_000),
+      seed: integer("--seed", values.seed, 0, 2 ** 32 - 1),
+      auth: authOf(values["auth-user"], values["auth-password-file"], values["auth-seconds"], env),
       runMs: integer("--run-ms", values["run-ms"], 0, 86_400_000),
       metacat: values.metacat,
       mlflow: mlflowOf(values["mlflow-url"], values["mlflow-required"], env),
@@ -78,11 +108,32 @@ export function parseCommandLine(
   };
 }
 
+/** The password comes from a file: a command line can be read by everybody on the machine. */
+function authOf(
+  user: string | undefined,
+  file: string | undefined,
+  seconds: string,
+  env: Environment,
+): AuthOptions | undefined {
+  if (user === undefined && file === undefined) return undefined;
+  if (user === undefined || file === undefined) {
+    throw new Error("--auth-user and --auth-password-file are given together.");
+  }
+  const [password = ""] = readFileSync(file, "utf8").split(/\r?\n/, 1);
+  if (password === "")
+    throw new Error("--auth-password-file has an empty first line; write the password there.");
+  return {
+    users: { [user]: password },
+    secret: env["AUTH_JWT_SECRET"],
+    lifetimeMs: integer("--auth-seconds", seconds, 1, 31_536_000) * 1_000,
+  };
+}
+
 /** Credentials come from the environment only: a command line can be read by everybody on the machine. */
 function mlflowOf(
   given: string | undefined,
   isRequired: boolean,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): MlflowOptions | undefined {
   if (given !== undefined && !/^https?:\/\//.test(given)) {
     throw new Error("--mlflow-url must begin with http:// or https://.");

@@ -1,6 +1,16 @@
 import { json, Refusal } from "./http/answer.ts";
 
-const kinds = ["delay", "error", "hang", "die_mid_body", "busy", "reset"] as const;
+const kinds = [
+  "delay",
+  "error",
+  "hang",
+  "die_mid_body",
+  "busy",
+  "reset",
+  "slow_first_byte",
+  "stall",
+  "break_off",
+] as const;
 
 export type FaultKind = (typeof kinds)[number];
 
@@ -9,10 +19,12 @@ export interface Fault {
   kind: FaultKind;
   /** How many requests it still concerns; `null` means all, until it is removed. */
   next: number | null;
-  /** For `delay`: how long; for `busy`: what `Retry-After` says, rounded up to seconds. */
+  /** For `delay` and `slow_first_byte`: how long; for `busy`: what `Retry-After` says, rounded up to seconds. */
   ms: number;
   /** For `error`: the status. */
   status: number;
+  /** For `stall` and `break_off`: after how many pieces of the answer. Default 1. */
+  after?: number;
   /** Only requests of which a text contains this. */
   match?: string;
   /** Only this route. Without it, the fault concerns the work routes. */
@@ -68,6 +80,7 @@ function parseFault(value: unknown): Fault {
     next = 1,
     ms = 1_000,
     status = 500,
+    after,
     match,
     route,
     ...others
@@ -79,6 +92,7 @@ function parseFault(value: unknown): Fault {
   if (next !== null && !isInteger(next, 1)) throw invalid('"next" must be a positive integer or null.');
   if (!isInteger(ms, 0)) throw invalid('"ms" must be an integer of at least 0.');
   if (!isInteger(status, 400) || status > 599) throw invalid('"status" must be from 400 to 599.');
+  if (after !== undefined && !isInteger(after, 0)) throw invalid('"after" must be an integer of at least 0.');
   if (match !== undefined && typeof match !== "string") throw invalid('"match" must be a string.');
   if (route !== undefined && typeof route !== "string") throw invalid('"route" must be a string.');
   return {
@@ -86,6 +100,7 @@ function parseFault(value: unknown): Fault {
     next,
     ms,
     status,
+    ...(after !== undefined && { after }),
     ...(match !== undefined && { match }),
     ...(route !== undefined && { route }),
   };

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Authenticator } from "./auth/authenticator.ts";
 import { type Fault, type FaultSwitch, parseFaults } from "./faults.ts";
 import {
   type Answer,
@@ -15,21 +16,30 @@ import {
   text,
 } from "./http/answer.ts";
 import { ClientGone, readBody } from "./http/body.ts";
+import { BrokenOff, disturb, hungUp } from "./http/disturb.ts";
+import { Form } from "./http/form.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import { infoRoutes, workRoutes } from "./routes/index.ts";
-import type { Model, Work, WorkRoute } from "./routes/model.ts";
+import type { FormRoute, InfoRoute, Model, StreamRoute, Work, WorkRoute } from "./routes/model.ts";
+import type { Found, RouteTable } from "./routes/route-table.ts";
 import { parseBehaviours } from "./runs/behaviours.ts";
 import type { Stats } from "./stats.ts";
 
 export interface HandlerOptions {
   model: Model;
+  routes: RouteTable;
+  /** Undefined where everybody may use the server. */
+  authenticator: Authenticator | undefined;
   stats: Stats;
   /** Undefined where the control routes are off. */
   faults: FaultSwitch | undefined;
   rateLimit: RateLimit | undefined;
   capacity: number;
   maxBodyBytes: number;
+  /** Aborted when the server stops; what would never end ends then. */
+  stop: AbortSignal;
 }
+
+type Outcome = "sent" | "broken" | "reset";
 
 /** One request on its way. */
 interface Exchange {
@@ -40,6 +50,8 @@ interface Exchange {
   /** Aborted when the client hangs up. */
   signal: AbortSignal;
 }
+
+const unauthorized = json(401, { detail: "Unauthorized" });
 
 /** Without `Retry-After`, as in CMS. */
 const tooManyRequests = message(429, "Too many requests. Please wait and try your request again.");
@@ -58,7 +70,8 @@ export class Handler {
     const { stats, model } = this.#options;
     const begunAt = performance.now();
     const [path = "/", search = ""] = splitOnce(request.url ?? "/", "?");
-    const route = this.#knows(path) ? path : "other";
+    const found = this.#options.routes.find(path);
+    const route = found?.label ?? (this.#isControl(path) ? path : "other");
     const hangUp = new AbortController();
     let brokenByUs = false;
     response.on("close", () => {
@@ -71,7 +84,7 @@ export class Handler {
     const query = new URLSearchParams(search);
     const exchange = { request, response, route, query, signal: hangUp.signal };
     try {
-      const answer = await this.#answer(exchange, path);
+      const answer = await this.#answer(exchange, path, found);
       if (answer === "broken") {
         brokenByUs = true;
         response.destroy();
@@ -96,24 +109,40 @@ export class Handler {
     model.metrics.requested(handler, request.method ?? "", response.statusCode, seconds);
   }
 
-  async #answer(exchange: Exchange, path: string): Promise<"sent" | "broken" | "reset"> {
-    const { request, response, route } = exchange;
-    const work = workRoutes.get(path);
-    if (work) {
-      if (request.method !== "POST") return this.#send(response, methodNotAllowed("POST"));
-      return this.#work(exchange, work);
+  async #answer(exchange: Exchange, path: string, found: Found | undefined): Promise<Outcome> {
+    const { request, response } = exchange;
+    if (!found) {
+      if (this.#isControl(path)) return this.#send(response, await this.#control(exchange));
+      return this.#send(response, this.#redirect(request, path) ?? notFound);
     }
-    const info = infoRoutes.get(path);
-    if (info) {
-      if (request.method !== info.method) return this.#send(response, methodNotAllowed(info.method));
-      const fault = this.#options.faults?.take(route, false, []);
-      return this.#finish(exchange, fault, async () => info.answer(this.#options.model, exchange.query));
+    const allowed = found.kind === "info" ? found.route.method : "POST";
+    const isAllowed = request.method === allowed || (request.method === "HEAD" && answersHead(found));
+    if (!isAllowed) return this.#send(response, methodNotAllowed(allowed));
+    const { authenticator } = this.#options;
+    if (authenticator && !isOpen(found) && authenticator.userOf(request) === undefined) {
+      return this.#send(response, unauthorized);
     }
-    if (this.#isControl(path)) return this.#send(response, await this.#control(exchange));
-    return this.#send(response, redirect(request, path) ?? notFound);
+    if (found.kind === "info") return this.#info(exchange, found.route, found.name);
+    if (found.kind === "form") return this.#form(exchange, found.route);
+    return this.#work(exchange, found);
   }
 
-  async #work(exchange: Exchange, route: WorkRoute): Promise<"sent" | "broken" | "reset"> {
+  #info(exchange: Exchange, info: InfoRoute, name: string): Promise<Outcome> {
+    const { faults, model, stop } = this.#options;
+    const fault = faults?.take(exchange.route, false, []);
+    const context = { name, stop, signal: exchange.signal };
+    return this.#finish(exchange, fault, async () => info.answer(model, exchange.query, context));
+  }
+
+  async #form(exchange: Exchange, { answer }: FormRoute): Promise<Outcome> {
+    const { faults, maxBodyBytes } = this.#options;
+    const body = await readBody(exchange.request, maxBodyBytes);
+    const fault = faults?.take(exchange.route, false, []);
+    const { "content-type": contentType } = exchange.request.headers;
+    return this.#finish(exchange, fault, async () => answer(await Form.read(body, contentType)));
+  }
+
+  async #work(exchange: Exchange, found: Extract<Found, { kind: "work" | "stream" }>): Promise<Outcome> {
     const { stats, capacity, rateLimit } = this.#options;
     if (rateLimit?.admits(exchange.route, exchange.request.socket.remoteAddress ?? "") === false) {
       return this.#send(exchange.response, tooManyRequests);
@@ -124,13 +153,15 @@ export class Handler {
     }
     stats.began();
     try {
-      return await this.#workWithinCapacity(exchange, route);
+      return found.kind === "work"
+        ? await this.#workWithinCapacity(exchange, found.route)
+        : await this.#stream(exchange, found.route);
     } finally {
       stats.ended();
     }
   }
 
-  async #workWithinCapacity(exchange: Exchange, route: WorkRoute): Promise<"sent" | "broken" | "reset"> {
+  async #workWithinCapacity(exchange: Exchange, route: WorkRoute): Promise<Outcome> {
     const { model, stats, faults, maxBodyBytes } = this.#options;
     const { request, query, signal } = exchange;
     const body = await readBody(request, maxBodyBytes);
@@ -154,12 +185,22 @@ export class Handler {
     return outcome;
   }
 
+  /** Work that begins before the request is whole. Its faults cannot be picked by its texts. */
+  #stream(exchange: Exchange, route: StreamRoute): Promise<Outcome> {
+    const { model, stats, faults } = this.#options;
+    const { request, query, signal } = exchange;
+    const fault = faults?.take(exchange.route, true, []);
+    const onText = (text: string): void => stats.textsReceived([text]);
+    const work = { model, route: exchange.route, incoming: request, query, signal, onText };
+    return this.#finish(exchange, fault, async () => route(work));
+  }
+
   /** Does what the fault asks for, and otherwise gives the answer. */
   async #finish(
     { response, signal }: Exchange,
     fault: Fault | undefined,
     answer: () => Promise<Answer>,
-  ): Promise<"sent" | "broken" | "reset"> {
+  ): Promise<Outcome> {
     if (!fault) return this.#send(response, await answer());
     this.#options.stats.faulted(fault.kind);
     switch (fault.kind) {
@@ -178,6 +219,19 @@ export class Handler {
         return "broken";
       case "reset":
         return "reset";
+      case "slow_first_byte":
+      case "stall":
+      case "break_off":
+        return this.#sendDisturbed(response, disturb(await answer(), fault, signal));
+    }
+  }
+
+  async #sendDisturbed(response: ServerResponse, answer: Answer): Promise<Outcome> {
+    try {
+      return await this.#send(response, answer);
+    } catch (error) {
+      if (error instanceof BrokenOff) return "broken";
+      throw error;
     }
   }
 
@@ -226,26 +280,25 @@ export class Handler {
     return this.#options.faults !== undefined && controlRoutes.has(path);
   }
 
-  #knows(path: string): boolean {
-    return workRoutes.has(path) || infoRoutes.has(path) || this.#isControl(path);
+  /** `/info/` leads to `/info`, with an absolute address, as in CMS. */
+  #redirect(request: IncomingMessage, path: string): Answer | undefined {
+    const canonical = this.#options.routes.canonical(path);
+    if (canonical === undefined) return undefined;
+    const host = request.headers.host ?? "127.0.0.1";
+    const search = (request.url ?? "").slice(path.length);
+    return { ...text(307, ""), headers: { location: `http://${host}${canonical}${search}` } };
   }
+}
+
+function answersHead(found: Found): boolean {
+  return found.kind === "info" && found.route.answersHead === true;
+}
+
+function isOpen(found: Found): boolean {
+  return (found.kind === "info" || found.kind === "form") && found.route.isOpen === true;
 }
 
 function splitOnce(source: string, separator: string): string[] {
   const at = source.indexOf(separator);
   return at === -1 ? [source] : [source.slice(0, at), source.slice(at + 1)];
-}
-
-/** `/info/` leads to `/info`, with an absolute address, as in CMS. */
-function redirect(request: IncomingMessage, path: string): Answer | undefined {
-  const canonical = path.replace(/\/$/, "");
-  if (canonical === path || !(workRoutes.has(canonical) || infoRoutes.has(canonical))) return undefined;
-  const host = request.headers.host ?? "127.0.0.1";
-  const search = (request.url ?? "").slice(path.length);
-  return { ...text(307, ""), headers: { location: `http://${host}${canonical}${search}` } };
-}
-
-function hungUp(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

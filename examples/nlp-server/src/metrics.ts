@@ -1,4 +1,7 @@
+import type { GenerationResult } from "./generation/generation.ts";
+
 const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const millisecondBounds = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000];
 const countBounds = [0, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000];
 
 /** What Prometheus reads from `/metrics`, under the names that CMS uses. */
@@ -22,6 +25,32 @@ export class Metrics {
     countBounds,
   );
 
+  readonly #promptTokens = new Histogram(
+    "cms_prompt_tokens",
+    "Number of tokens in the messages of the input prompt",
+    countBounds,
+  );
+  readonly #completionTokens = new Histogram(
+    "cms_completion_tokens",
+    "Number of tokens in the generated assistant reply",
+    countBounds,
+  );
+  readonly #totalTokens = new Histogram(
+    "cms_total_tokens",
+    "Number of tokens used in the prompt and the completion",
+    countBounds,
+  );
+  readonly #firstTokens = new Histogram(
+    "cms_ttft_milliseconds",
+    "Time to first generated token in milliseconds",
+    millisecondBounds,
+  );
+  readonly #laterTokens = new Histogram(
+    "cms_tpot_milliseconds",
+    "Average time per output token in milliseconds",
+    millisecondBounds,
+  );
+
   requested(handler: string, method: string, status: number, seconds: number): void {
     const statusClass = `${Math.floor(status / 100)}xx`;
     const labels = labelsOf({ handler, method, status: statusClass });
@@ -37,6 +66,15 @@ export class Metrics {
     this.#documents.observe(labelsOf({ handler }), documents);
   }
 
+  generated(handler: string, result: GenerationResult): void {
+    const labels = labelsOf({ handler });
+    this.#promptTokens.observe(labels, result.promptTokens);
+    this.#completionTokens.observe(labels, result.completionTokens);
+    this.#totalTokens.observe(labels, result.promptTokens + result.completionTokens);
+    this.#firstTokens.observe(labels, result.ttftMs);
+    this.#laterTokens.observe(labels, result.tpotMs);
+  }
+
   render(): string {
     const requests = [...this.#requests].map(([labels, value]) => ({ name: "", labels, value }));
     const { user, system } = process.cpuUsage();
@@ -45,6 +83,11 @@ export class Metrics {
       this.#durations.render(),
       this.#annotations.render(),
       this.#documents.render(),
+      this.#promptTokens.render(),
+      this.#completionTokens.render(),
+      this.#totalTokens.render(),
+      this.#firstTokens.render(),
+      this.#laterTokens.render(),
       family("process_cpu_seconds_total", "counter", "CPU time of the process.", [
         { name: "", labels: "", value: (user + system) / 1_000_000 },
       ]),

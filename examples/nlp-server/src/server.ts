@@ -1,12 +1,15 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { Authenticator, type AuthOptions } from "./auth/authenticator.ts";
 import { Embedder } from "./embeddings.ts";
-import { type EngineName, loadEngine } from "./engine.ts";
+import type { EngineName } from "./engine.ts";
 import { FaultSwitch } from "./faults.ts";
 import { Handler } from "./handler.ts";
-import { LearningEngine } from "./learning/learning-engine.ts";
 import { Metrics } from "./metrics.ts";
+import { loadParts } from "./parts.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { routesOf } from "./routes/index.ts";
+import type { Model } from "./routes/model.ts";
 import { type Behaviour, type BehaviourName, Behaviours } from "./runs/behaviours.ts";
 import { journalTo } from "./runs/journal.ts";
 import type { RunStatus } from "./runs/run.ts";
@@ -15,7 +18,9 @@ import { Runs } from "./runs/runs.ts";
 import { Stats, type StatsSnapshot } from "./stats.ts";
 import type { MlflowOptions } from "./tracker/mlflow-client.ts";
 import type { MlflowTracker } from "./tracker/mlflow-tracker.ts";
+import { Upgrades } from "./websocket/upgrades.ts";
 
+export type { AuthOptions } from "./auth/authenticator.ts";
 export type { EngineName } from "./engine.ts";
 export type { Fault, FaultKind, FaultSwitch } from "./faults.ts";
 export type { Annotation } from "./nlp/code-points.ts";
@@ -30,8 +35,26 @@ export interface NlpServerOptions {
   capacity?: number;
   /** The largest request body. Default 64 MiB. */
   maxBodyBytes?: number;
-  /** `echo` finds nothing, at once. Default `nlp`. */
+  /** `echo` finds nothing, at once; `vllm` generates, with the routes of vLLM's form. Default `nlp`. */
   engine?: EngineName;
+  /** The stream routes of CMS, in place of those of its model server. Default false. */
+  streamable?: boolean;
+  /** The generative routes of CMS, in place of those of its model server. Default false. */
+  generative?: boolean;
+  /** The generative routes begin with `/v1` and not with `/openai/v1`, as they once did in CMS. Default false. */
+  legacyPrefix?: boolean;
+  /** The least time that a generated token takes. Default 0. */
+  tokenMs?: number;
+  /** The same request gives the same text with the same seed; a request may have its own. Default 1. */
+  seed?: number;
+  /** Who may use the server; in vLLM's form it is without effect. Default: everybody. */
+  auth?: AuthOptions | undefined;
+  /** After how long without a text a WebSocket is closed. Default 60000, as in CMS. */
+  webSocketIdleMs?: number;
+  /** After how long a silent event stream ends, or sends a sign of life. Default 300000, as in CMS. */
+  eventIdleMs?: number;
+  /** How long texts wait for the listener of their events. Default 1000, as in CMS. */
+  eventConnectMs?: number;
   /** Opens the control routes `/_faults` and `/_stats`, and counts texts. Default false. */
   faults?: boolean;
   /** The least time that a training or evaluation takes. Default 0. */
@@ -61,6 +84,8 @@ export interface NlpServer {
   stats(): StatsSnapshot;
   /** The runs that the server began, the oldest first, those with invented names among them. */
   runs(): RunSummary[];
+  /** Whoever has logged in has to do so again. */
+  revokeTokens(): void;
   /** The fault switch behind `/_faults`. It has an effect only with `faults`. */
   readonly faults: FaultSwitch;
   /** The switches behind `/_behaviour`. */
@@ -85,6 +110,9 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
   behaviours.set(...(options.behaviours ?? []));
   const journal = options.runsJournal === undefined ? undefined : journalTo(options.runsJournal);
   const metrics = new Metrics();
+  // CMS never asks for a login where vLLM answers.
+  const authenticator =
+    options.auth && options.engine !== "vllm" ? new Authenticator(options.auth) : undefined;
   let runs: Runs | undefined;
   const stop = new AbortController();
   const sockets = new Set<Socket>();
@@ -92,7 +120,7 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
 
   async function listen(port = 0, host = "127.0.0.1"): Promise<{ url: string }> {
     if (server) throw new Error("The server listens already.");
-    const engine = new LearningEngine(await loadEngine(options.engine ?? "nlp"));
+    const { engine, generator, isVllm, ...card } = await loadParts(options);
     const name = options.modelName ?? "nlp";
     runs = new Runs({
       leastMs: options.runMs ?? 0,
@@ -104,21 +132,36 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
         stats.trained(event);
       },
     });
+    const model: Model = {
+      name,
+      ...card,
+      engine,
+      embedder: new Embedder(),
+      runs,
+      behaviours,
+      trainsMetacat: options.metacat ?? false,
+      metrics,
+    };
+    const times = {
+      sseIdleMs: options.eventIdleMs ?? 300_000,
+      sseConnectMs: options.eventConnectMs ?? 1_000,
+    };
     const handler = new Handler({
-      model: {
-        name,
-        engine,
-        embedder: new Embedder(),
-        runs,
-        behaviours,
-        trainsMetacat: options.metacat ?? false,
-        metrics,
-      },
+      model,
+      routes: routesOf({
+        generator,
+        isVllm,
+        openaiPrefix: options.legacyPrefix ? "/v1" : "/openai/v1",
+        stream: options.streamable ? times : undefined,
+        authenticator,
+      }),
+      authenticator,
       stats,
       faults: withFaults ? faults : undefined,
       rateLimit: options.rateLimit === undefined ? undefined : new RateLimit(options.rateLimit),
       capacity: options.capacity ?? 16,
       maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
+      stop: stop.signal,
     });
     const http = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
       if (stop.signal.aborted) response.setHeader("connection", "close");
@@ -131,6 +174,18 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
     });
+    if (options.streamable) {
+      // Only here: with a listener, Node hands over every request that asks for another protocol.
+      const upgrades = new Upgrades({
+        model,
+        stats,
+        faults: withFaults ? faults : undefined,
+        authenticator,
+        idleMs: options.webSocketIdleMs ?? 60_000,
+      });
+      http.on("upgrade", (request, socket, head) => upgrades.handle(request, socket, head));
+      stop.signal.addEventListener("abort", () => upgrades.close());
+    }
     server = http;
     await new Promise<void>((resolve, reject) => {
       http.once("error", reject);
@@ -160,7 +215,7 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
       http.closeIdleConnections();
       for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     }, 20);
-    const deadline = setTimeout(() => http.closeAllConnections(), drainMs);
+    const deadline = setTimeout(() => destroyAll(sockets), drainMs);
     await closed;
     clearInterval(sweep);
     clearTimeout(deadline);
@@ -178,7 +233,21 @@ export function createNlpServer(options: NlpServerOptions = {}): NlpServer {
     });
   }
 
-  return { listen, close, crash, behaviours, runs: listRuns, stats: () => stats.snapshot(), faults };
+  return {
+    listen,
+    close,
+    crash,
+    behaviours,
+    runs: listRuns,
+    stats: () => stats.snapshot(),
+    revokeTokens: () => authenticator?.revokeTokens(),
+    faults,
+  };
+}
+
+/** Node itself breaks off only those that speak HTTP. */
+function destroyAll(sockets: Iterable<Socket>): void {
+  for (const socket of sockets) socket.destroy();
 }
 
 /** What speaks to MLflow is only loaded where there is one. */

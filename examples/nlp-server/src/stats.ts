@@ -24,6 +24,8 @@ export interface StatsSnapshot {
   peak: number;
   /** Requests whose client hung up before the answer was complete. */
   aborted: number;
+  /** WebSockets that are open. */
+  web_sockets: number;
   /** Requests refused because the server was at its capacity. */
   refused: number;
   faults: Partial<Record<FaultKind, number>>;
@@ -48,6 +50,7 @@ export class Stats {
   #peak = 0;
   #aborted = 0;
   #refused = 0;
+  #webSockets = 0;
   inFlight = 0;
 
   constructor(countsTexts: boolean) {
@@ -70,6 +73,14 @@ export class Stats {
 
   ended(): void {
     this.inFlight -= 1;
+  }
+
+  webSocketOpened(): void {
+    this.#webSockets += 1;
+  }
+
+  webSocketClosed(): void {
+    this.#webSockets -= 1;
   }
 
   aborted(): void {
@@ -117,6 +128,7 @@ export class Stats {
       in_flight: this.inFlight,
       peak: this.#peak,
       aborted: this.#aborted,
+      web_sockets: this.#webSockets,
       refused: this.#refused,
       faults: Object.fromEntries(this.#faults),
       trainings: Object.fromEntries(
@@ -125,7 +137,7 @@ export class Stats {
     };
   }
 
-  /** Forgets everything but what is in flight. */
+  /** Forgets everything but what is in flight or open. */
   reset(): void {
     this.#routes = new Map();
     this.#texts = new Map();

@@ -12,6 +12,7 @@ const textType = "text/plain; charset=utf-8";
 const jsonType = "application/json";
 export const jsonTextType = "application/json; charset=utf-8";
 export const jsonLinesType = "application/x-ndjson; charset=utf-8";
+export const eventStreamType = "text/event-stream; charset=utf-8";
 export const csvType = "text/csv; charset=utf-8";
 export const metricsType = "text/plain; version=1.0.0; charset=utf-8";
 
@@ -76,6 +77,10 @@ export function busy(retryAfterSeconds = 1): Answer {
 /** Writes an answer. Resolves when it has been handed over, and rejects when the client is gone. */
 export async function send(response: ServerResponse, answer: Answer): Promise<void> {
   const { status, contentType, body, headers } = answer;
+  if (status === 204) {
+    response.writeHead(status, headers).end();
+    return;
+  }
   if (typeof body === "string") {
     response.writeHead(status, {
       "content-type": contentType,

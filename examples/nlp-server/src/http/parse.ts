@@ -95,7 +95,8 @@ export function parseTextFile(bytes: Buffer): string[] {
   });
 }
 
-const lineSchema = {
+/** What a line may be, as CMS describes it to whoever sent another. */
+export const lineSchema: object = {
   additionalProperties: false,
   properties: {
     text: {

@@ -18,6 +18,11 @@ export class QueryReader {
     return this.#query.getAll(name).at(-1);
   }
 
+  /** Every value of a parameter that may be repeated. */
+  all(name: string): string[] {
+    return this.#query.getAll(name);
+  }
+
   requiredText(name: string): string {
     const value = this.text(name);
     if (value === undefined) this.#issues.push(missing(["query", name]));

@@ -1,6 +1,7 @@
 import type { Embedder } from "../embeddings.ts";
 import type { Engine } from "../engine.ts";
 import type { Answer } from "../http/answer.ts";
+import type { Form } from "../http/form.ts";
 import type { LearningEngine } from "../learning/learning-engine.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Annotation, toAnnotations } from "../nlp/code-points.ts";
@@ -10,6 +11,10 @@ import type { Runs } from "../runs/runs.ts";
 /** All that the routes work with. */
 export interface Model {
   name: string;
+  /** What it is, for `/info`. */
+  description: string;
+  /** The packages that it is made of, with their versions. */
+  parts: readonly string[];
   engine: LearningEngine;
   embedder: Embedder;
   runs: Runs;
@@ -36,10 +41,44 @@ export interface Work {
 
 export type WorkRoute = (request: WorkRequest) => Work | Promise<Work>;
 
+/** A request whose body is worked on while it comes in. */
+export interface StreamRequest {
+  model: Model;
+  /** The path, by which work is counted. */
+  route: string;
+  incoming: AsyncIterable<Buffer>;
+  query: URLSearchParams;
+  /** Aborted when the client hangs up. */
+  signal: AbortSignal;
+  /** To be called with each text, for the counts. */
+  onText(text: string): void;
+}
+
+export type StreamRoute = (request: StreamRequest) => Answer | Promise<Answer>;
+
 /** A route that asks nothing of the model. */
 export interface InfoRoute {
   method: "GET" | "POST";
-  answer(model: Model, query: URLSearchParams): Answer | Promise<Answer>;
+  /** Whether it answers `HEAD` too; most routes of CMS do not. */
+  answersHead?: boolean;
+  /** Whether it asks for no authentication. */
+  isOpen?: boolean;
+  answer(model: Model, query: URLSearchParams, context: InfoContext): Answer | Promise<Answer>;
+}
+
+interface InfoContext {
+  /** What stood at the end of a path that takes a name. */
+  name: string;
+  /** Aborted when the client hangs up. */
+  signal: AbortSignal;
+  /** Aborted when the server stops. */
+  stop: AbortSignal;
+}
+
+/** A route that takes a small form; all are posted. */
+export interface FormRoute {
+  isOpen: boolean;
+  answer(form: Form): Promise<Answer>;
 }
 
 export interface AnnotatedText {

@@ -1,0 +1,8 @@
+import { story } from "./story.ts";
+
+try {
+  await story((line) => console.log(line));
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+}
