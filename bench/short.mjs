@@ -7,6 +7,7 @@ import { MISSED } from "./lib/ratios.mjs";
 const forms = [
   ["http/run.mjs", "--pairs", "1", "--seconds", "1"],
   ["http/lanes.mjs", "--pairs", "1", "--seconds", "1"],
+  ["http/pass.mjs", "--pairs", "1", "--seconds", "1", "--streams", "50"],
   ["http-client/run.mjs", "--rounds", "1", "--seconds", "0.5"],
   ["transfer/run.mjs", "--pairs", "1", "--mib", "64", "--small-mib", "64"],
   ["transfer/s3.mjs", "--pairs", "1", "--mib", "64"],

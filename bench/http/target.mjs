@@ -5,7 +5,11 @@ const answer = Buffer.from(JSON.stringify({ text: "x".repeat(1900), annotations:
 const server = createServer((request, response) => {
   request.resume().on("end", () => {
     if (request.url === "/readyz") response.writeHead(200, { "content-type": "text/plain" }).end("instant");
-    else
+    else if (request.url === "/stream") {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("data: 1\n\n");
+      setTimeout(() => response.end("data: 2\n\n"), 2);
+    } else
       response
         .writeHead(200, { "content-type": "application/json", "content-length": answer.length })
         .end(answer);

@@ -3,12 +3,14 @@ import type { RequestView } from "./exchange.ts";
 
 const HEADER = "x-modelgate-key";
 
+type KeyCheck = (request: Pick<RequestView, "header">) => boolean;
+
 /**
  * Tells whether a request carries the key; nobody does when there is none. It may also be the password of basic
  * authentication, under any name: clients that know no such header take that from the gateway's address. The time it
  * takes tells nothing of the key.
  */
-export function createKeyCheck(key: string | undefined): (request: RequestView) => boolean {
+export function createKeyCheck(key: string | undefined): KeyCheck {
   if (key === undefined) return () => false;
   const expected = digestOf(key);
   return (request) => {

@@ -7,10 +7,14 @@ export class OpenWaits {
   readonly #spare: AbortController[] = [];
   #released = false;
 
-  /** Runs `wait` with a signal that is aborted by `release`, or by what `onHangUp` tells. */
+  /**
+   * Runs `wait` with a signal that is aborted by `release`, or by what `onHangUp` tells. `isKept` says that somebody may
+   * listen to the signal for longer than that.
+   */
   async run<T>(
     onHangUp: (callback: () => void) => () => void,
     wait: (signal: AbortSignal) => Promise<T>,
+    { isKept = false }: { readonly isKept?: boolean } = {},
   ): Promise<T> {
     const controller = this.#spare.pop() ?? new AbortController();
     const stopListening = onHangUp(() => controller.abort());
@@ -21,7 +25,8 @@ export class OpenWaits {
     } finally {
       this.#waits.delete(controller);
       stopListening();
-      if (!controller.signal.aborted && this.#spare.length < MOST_SPARE) this.#spare.push(controller);
+      if (!isKept && !controller.signal.aborted && this.#spare.length < MOST_SPARE)
+        this.#spare.push(controller);
     }
   }
 

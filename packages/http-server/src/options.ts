@@ -1,5 +1,6 @@
 import { GatewayError, type Health, type Tracking } from "@modelgate/core";
 import type { Metrics } from "./metrics/create-metrics.ts";
+import type { OnRequest } from "./requests/answered-request.ts";
 
 /** How parts do, by their names. */
 export type Components = Health["components"];
@@ -32,6 +33,11 @@ export interface HttpOptions {
   readonly adminKey?: string | undefined;
   /** Whether everybody may configure on-demand models, as CMG lets them. Default `false`. */
   readonly openConfigurations?: boolean | undefined;
+  /**
+   * Whose credentials a request that goes straight to a server has: `none` of its caller's, and those of the server's
+   * protocol, if any; or the `caller`'s own `Authorization` and `Cookie`, but never the admin's key. Default `none`.
+   */
+  readonly directCredentials?: "none" | "caller" | undefined;
   /** Counts requests, and is served at `/metrics`; made by `createMetrics`. Default: there is no such route. */
   readonly metrics?: Metrics | undefined;
   /**
@@ -39,11 +45,16 @@ export interface HttpOptions {
    * away makes nothing unhealthy. Default: there are none.
    */
   readonly components?: (() => Promise<Components>) | undefined;
+  /**
+   * Told of each request when its answer begins, which then has an `X-Request-Id`; servers that it goes straight to get
+   * that, too. It must not throw. Default: nobody is told.
+   */
+  readonly onRequest?: OnRequest | undefined;
   /** Told of every error that is not the caller's. It must not throw, and must not log the message of unknown errors. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-type Optional = "adminKey" | "components" | "metrics" | "tracking";
+type Optional = "adminKey" | "components" | "metrics" | "onRequest" | "tracking";
 
 export type ResolvedHttpOptions = {
   readonly [Name in Exclude<keyof HttpOptions, Optional>]-?: NonNullable<HttpOptions[Name]>;
@@ -69,8 +80,10 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
     closeConnectionFor: options.closeConnectionFor ?? [],
     adminKey: options.adminKey,
     openConfigurations: options.openConfigurations ?? false,
+    directCredentials: options.directCredentials ?? "none",
     metrics: options.metrics,
     components: options.components,
+    onRequest: options.onRequest,
     onError: options.onError ?? (() => {}),
   };
   for (const field of WHOLE_NUMBERS) {
@@ -80,6 +93,9 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
   }
   if (resolved.closeConnectionFor.some((agent) => agent === "")) {
     throw invalidOption("closeConnectionFor", "", "give how user agents begin, or leave it out");
+  }
+  if (!["none", "caller"].includes(resolved.directCredentials)) {
+    throw invalidOption("directCredentials", resolved.directCredentials, 'give "none" or "caller"');
   }
   if (resolved.basePath !== "" && !/^(\/[\w.~-]+)+$/.test(resolved.basePath)) {
     throw invalidOption("basePath", resolved.basePath, 'give a path such as "/gateway"');

@@ -7,7 +7,12 @@ const MAX_QUERY_KEYS = 1_000;
 
 /** What is to be done with a request: a route with the decoded parts of the path, or a refusal. */
 export type Found =
-  | { readonly route: Route; readonly params: readonly string[] }
+  | {
+      readonly route: Route;
+      readonly params: readonly string[];
+      /** Whether the path is one of those that a `*` stands for. */
+      readonly isRest: boolean;
+    }
   | { readonly route: undefined; readonly refusal: ResponseView };
 
 /** Finds the route of a request, with and without a slash at the end of its path. Both parts are as they came. */
@@ -21,31 +26,41 @@ export function isUnknownPath(found: Found): boolean {
 }
 
 export function createRouter(routes: readonly RoutePattern[], basePath: string): Router {
-  const compiled = routes.map(({ path, methods }) => {
-    const parts = path.split("/").filter((part) => part !== "");
-    const source = parts.map((part) => (part.startsWith(":") ? "/([^/]+)" : `/${part}`)).join("");
-    const names = parts.filter((part) => part.startsWith(":")).map((part) => part.slice(1));
-    return {
-      methods,
-      names,
-      expression: new RegExp(`^${basePath.replaceAll(".", "\\.")}${source}/?$`),
-    };
-  });
+  const compiled = routes.map((route) => compile(route, basePath));
   return (method, path, query) => {
     if (path.length + query.length >= MAX_TARGET) return refused(targetTooLong());
-    for (const { methods, names, expression } of compiled) {
+    for (const { methods, names, expression, hasRest } of compiled) {
       const matched = expression.exec(path);
       if (matched === null) continue;
-      const route = methods[(method === "HEAD" ? "GET" : method) as "GET"];
+      const route = methods[(method === "HEAD" ? "GET" : method) as "GET"] ?? methods["*"];
       if (route === undefined) return refused(methodNotAllowed(Object.keys(methods)));
       if (hasTooManyKeys(query)) return refused(tooManyKeys());
-      const params = matched.slice(1).map(decodePart);
+      const params = matched.slice(1, names.length + 1).map(decodePart);
       const undecoded = params.indexOf(undefined);
       if (undecoded !== -1) return refused(badEncoding(names[undecoded] ?? "path"));
-      return { route, params: params as string[] };
+      if (hasRest) params.push(matched[names.length + 1] ?? "");
+      return { route, params: params as string[], isRest: hasRest };
     }
     return unknownPath;
   };
+}
+
+interface CompiledRoute extends Pick<RoutePattern, "methods"> {
+  readonly names: readonly string[];
+  /** Whether the last group is what `*` stands for, slashes and all. */
+  readonly hasRest: boolean;
+  readonly expression: RegExp;
+}
+
+function compile({ path, methods }: RoutePattern, basePath: string): CompiledRoute {
+  const parts = path.split("/").filter((part) => part !== "" && part !== "*");
+  const source = parts.map((part) => (part.startsWith(":") ? "/([^/]+)" : `/${part}`)).join("");
+  const names = parts.filter((part) => part.startsWith(":")).map((part) => part.slice(1));
+  const hasRest = path.endsWith("/*");
+  const end = hasRest ? "(/.+)" : "/?";
+  const expression = new RegExp(`^${basePath.replaceAll(".", "\\.")}${source}${end}$`);
+  // A method is any word, also one that every object has as a key.
+  return { methods: Object.assign(Object.create(null), methods), names, hasRest, expression };
 }
 
 function refused(refusal: ResponseView): Found {

@@ -76,7 +76,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
       says: "The model in the path is not percent-encoded",
     },
   },
-  "a path that climbs": { path: "/models/nlp/../../etc/passwd", status: 404, says: "Not Found" },
+  "a path that climbs": { path: "/tasks/../../etc/passwd", status: 404, says: "Not Found" },
   "no content type": {
     type: undefined,
     status: 422,

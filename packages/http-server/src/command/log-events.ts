@@ -32,14 +32,16 @@ export function logEvents(events: Gateway["events"], log: Log): void {
   });
   events.on("listener:failed", ({ event }) => log.warn("listener failed", { event }));
   events.on("task:submitted", ({ id, model, operation }) =>
-    log.debug("task submitted", { id, model, operation }),
+    log.debug("task submitted", { task: id, model, operation }),
   );
-  events.on("task:started", ({ id, attempt, server }) => log.debug("task started", { id, attempt, server }));
+  events.on("task:started", ({ id, attempt, server }) =>
+    log.debug("task started", { task: id, attempt, server }),
+  );
   events.on("task:returned", ({ id, attempt, server, code }) =>
-    log.debug("task returned", { id, attempt, server, code }),
+    log.debug("task returned", { task: id, attempt, server, code }),
   );
   events.on("task:ended", ({ id, state, attempt, code }) =>
-    log.debug("task ended", { id, state, attempt, code }),
+    log.debug("task ended", { task: id, state, attempt, code }),
   );
 }
 

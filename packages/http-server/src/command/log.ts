@@ -36,6 +36,11 @@ export function createLog({ level, asJson, fields: always, write }: LogOptions):
 function plainFields(fields: Fields): string {
   return Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ` ${name}=${String(value)}`)
+    .map(([name, value]) => ` ${name}=${plain(String(value))}`)
     .join("");
+}
+
+/** Nothing that a field holds can look like another field, or like another line. */
+function plain(value: string): string {
+  return /^[^\s"\p{C}]*$/u.test(value) ? value : JSON.stringify(value);
 }

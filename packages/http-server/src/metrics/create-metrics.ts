@@ -1,16 +1,28 @@
 import type { Gateway, Ledger } from "@modelgate/core";
 import type { Components } from "../options.ts";
 import { DeploymentMetrics } from "./deployment-metrics.ts";
+import { DirectMetrics } from "./direct-metrics.ts";
+import { LaneHeads } from "./lane-heads.ts";
+import { busySeconds } from "./loop-busy.ts";
 import { METRICS_PARTS, type MetricsPart, partOf } from "./metric-parts.ts";
+import { METRICS } from "./metric-table.ts";
 import { readGauges } from "./read-gauges.ts";
 import type { MetricsText } from "./render-metrics.ts";
 import { RequestMetrics } from "./request-metrics.ts";
-import { FirstNames } from "./series.ts";
+import { type Family, FirstNames } from "./series.ts";
 import { TaskMetrics } from "./task-metrics.ts";
+import type { TimedLedger } from "./time-ledger.ts";
 
 export interface MetricsOptions {
-  /** The gateway's own, whose waiting tasks each scrape tells. Default: these are left out. */
-  readonly ledger?: Pick<Ledger, "stats"> | undefined;
+  /**
+   * The gateway's own, whose waiting tasks each scrape tells; one of `timeLedger` also tells how long its calls took.
+   * Default: these are left out.
+   */
+  readonly ledger?: Pick<Ledger, "stats"> | TimedLedger | undefined;
+  /** The gateway's own, by which the wait of a lane's first task is told from its rank. Default: one hour. */
+  readonly boostMs?: number | undefined;
+  /** Where the data is kept; each scrape tells how full its file system is. Default: it is not told. */
+  readonly dataDir?: string | undefined;
   /** Parts whose health is told beside that of the gateway's own. Default: there are none. */
   readonly components?: (() => Promise<Components>) | undefined;
   /** What the process is among several, such as `scheduler`. Default: it is not told. */
@@ -37,14 +49,21 @@ export interface Metrics {
 /** Models that get series of their own. */
 const MOST_MODELS = 200;
 
+const DEFAULT_BOOST_MS = 3_600_000;
+
+const untimed: readonly Family[] = [{ spec: METRICS.ledgerSeconds, samples: [] }];
+
 /**
  * Counts what a gateway does, from now on. Labels are bounded: models are the first 200 that are seen, the rest is
  * `other`; no id, address or text of a caller is in one. The Prometheus client is loaded by the first scrape.
  */
-export function createMetrics(gateway: Gateway, { ledger, role, components }: MetricsOptions = {}): Metrics {
+export function createMetrics(gateway: Gateway, options: MetricsOptions = {}): Metrics {
+  const { ledger, role, components, dataDir, boostMs = DEFAULT_BOOST_MS } = options;
   const models = new FirstNames(MOST_MODELS);
+  const heads = new LaneHeads(boostMs);
   const tasks = new TaskMetrics(gateway, models);
   const deployments = new DeploymentMetrics(gateway, models);
+  const direct = new DirectMetrics(gateway, models);
   const requests = new RequestMetrics();
   const rendering = new Map<string, Promise<MetricsText>>();
 
@@ -52,9 +71,13 @@ export function createMetrics(gateway: Gateway, { ledger, role, components }: Me
     const isOfGateway = parts.includes("gateway");
     const [{ renderMetrics }, gauges] = await Promise.all([
       import("./render-metrics.ts"),
-      isOfGateway ? readGauges({ gateway, ledger, models, role, components }) : [],
+      isOfGateway ? readGauges({ gateway, ledger, models, heads, dataDir, role, components }) : [],
     ]);
-    const families = [...requests.families(), ...tasks.families(), ...deployments.families(), ...gauges];
+    const families = [
+      ...[...requests.families(), ...tasks.families(), ...deployments.families(), ...direct.families()],
+      ...(ledger !== undefined && "families" in ledger ? ledger.families() : untimed),
+      ...[busySeconds(), ...gauges],
+    ];
     const wanted = families.filter(({ spec }) => parts.includes(partOf(spec.name)));
     return renderMetrics(wanted, isOfGateway);
   }
@@ -73,6 +96,7 @@ export function createMetrics(gateway: Gateway, { ledger, role, components }: Me
     close() {
       tasks.close();
       deployments.close();
+      direct.close();
     },
   };
 }

@@ -1,4 +1,5 @@
-import { ERROR_CODES, type Gateway, type GatewayEvents } from "@modelgate/core";
+import type { Gateway, GatewayEvents } from "@modelgate/core";
+import { codeLabel } from "./code-label.ts";
 import { IDLE_BUCKETS, METRICS, START_BUCKETS } from "./metric-table.ts";
 import { Counts, type Family, FirstNames, Histogram } from "./series.ts";
 
@@ -115,11 +116,6 @@ export class DeploymentMetrics {
     const [oldest] = this.#seen.keys();
     if (oldest !== undefined) this.#seen.delete(oldest);
   }
-}
-
-function codeLabel(code: string | undefined): string {
-  if (code === undefined) return "none";
-  return Object.hasOwn(ERROR_CODES, code) ? code : "other";
 }
 
 /** As it may be seen; `undefined` when it is too long for a label. */

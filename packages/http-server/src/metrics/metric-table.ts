@@ -15,6 +15,11 @@ export const WAIT_BUCKETS: readonly number[] = [
   0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800, 3600, 14_400, 86_400,
 ];
 
+/** Seconds. From a row in memory to the time after which a caller of a store gives up. */
+export const CALL_BUCKETS: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
 /** Seconds. From a minute to a year, as CogStack's gateway has them. */
 export const IDLE_BUCKETS: readonly number[] = [
   60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, 432_000, 604_800, 1_209_600, 2_592_000,
@@ -95,6 +100,24 @@ export const METRICS = {
     labels: ["model", "operation", "status"],
     help: "Time from the acceptance of a task to its end, both in this process.",
   },
+  stateSeconds: {
+    name: "modelgate_task_state_seconds",
+    type: "histogram",
+    labels: ["model", "state"],
+    help: "Time that tasks spent waiting, scheduled or running, each time that they left the state in this process.",
+  },
+  attemptsEnded: {
+    name: "modelgate_attempts_ended_total",
+    type: "counter",
+    labels: ["model", "outcome", "code"],
+    help: "Attempts that this process began and saw ending, by what became of them and why.",
+  },
+  directSeconds: {
+    name: "modelgate_direct_duration_seconds",
+    type: "histogram",
+    labels: ["model", "outcome"],
+    help: "Time that requests took that went straight to a server, to the end of the answer.",
+  },
   waiting: {
     name: "modelgate_tasks_waiting",
     type: "gauge",
@@ -106,6 +129,12 @@ export const METRICS = {
     type: "gauge",
     labels: ["model"],
     help: "Bytes of the payloads of the tasks that wait.",
+  },
+  headWait: {
+    name: "modelgate_lane_head_wait_seconds",
+    type: "gauge",
+    labels: ["model"],
+    help: "How long the task has waited that comes next: where all have one priority, the oldest.",
   },
   inState: {
     name: "modelgate_tasks_in_progress",
@@ -136,6 +165,18 @@ export const METRICS = {
     type: "gauge",
     labels: ["model"],
     help: "Servers that are ready for a known model.",
+  },
+  modelSlots: {
+    name: "modelgate_model_slots",
+    type: "gauge",
+    labels: ["model"],
+    help: "Slots that this process would use on the ready servers of a model.",
+  },
+  modelSlotsInUse: {
+    name: "modelgate_model_slots_in_use",
+    type: "gauge",
+    labels: ["model"],
+    help: "Slots that this process uses on the ready servers of a model, by whatever model of theirs.",
   },
   healthy: {
     name: "modelgate_component_healthy",
@@ -190,5 +231,29 @@ export const METRICS = {
     type: "counter",
     labels: ["adapter", "operation", "code"],
     help: "Calls to the ledger and other parts that failed and are tried again.",
+  },
+  ledgerSeconds: {
+    name: "modelgate_ledger_call_seconds",
+    type: "histogram",
+    labels: ["operation", "outcome"],
+    help: "Time that calls of this process to the ledger took.",
+  },
+  diskSize: {
+    name: "modelgate_data_disk_size_bytes",
+    type: "gauge",
+    labels: [],
+    help: "Size of the file system that the data directory is on.",
+  },
+  diskFree: {
+    name: "modelgate_data_disk_free_bytes",
+    type: "gauge",
+    labels: [],
+    help: "What this process may still write there.",
+  },
+  loopBusy: {
+    name: "modelgate_event_loop_busy_seconds_total",
+    type: "counter",
+    labels: [],
+    help: "Time in which the event loop was at work; its rate is the share of one core that JavaScript takes.",
   },
 } as const satisfies Readonly<Record<string, MetricSpec>>;

@@ -1,5 +1,7 @@
 import type { Deployment, Gateway, Ledger, LedgerStats, ServerStatus } from "@modelgate/core";
 import type { Components } from "../options.ts";
+import { diskGauges, readDisk } from "./disk-gauges.ts";
+import type { LaneHeads } from "./lane-heads.ts";
 import { METRICS, type MetricSpec } from "./metric-table.ts";
 import type { Family, FirstNames } from "./series.ts";
 
@@ -15,6 +17,8 @@ export interface GaugeSources {
   readonly gateway: Pick<Gateway, "models" | "health" | "deployments">;
   readonly ledger: Pick<Ledger, "stats"> | undefined;
   readonly models: FirstNames;
+  readonly heads: LaneHeads;
+  readonly dataDir?: string | undefined;
   readonly role?: string | undefined;
   readonly components?: (() => Promise<Components>) | undefined;
 }
@@ -24,21 +28,25 @@ export async function readGauges({
   gateway,
   ledger,
   models,
+  heads,
+  dataDir,
   role,
   components: others,
 }: GaugeSources): Promise<readonly Family[]> {
-  const [health, more, stats, deployments] = await Promise.all([
+  const [health, more, stats, deployments, disk] = await Promise.all([
     gateway.health().catch(() => undefined),
     others?.().catch(() => undefined),
     inTime((signal) => ledger?.stats({ signal })),
     inTime((signal) => gateway.deployments?.list({ signal })),
+    inTime(() => (dataDir === undefined ? undefined : readDisk(dataDir))),
   ]);
   const components = Object.entries({ ...health?.components, ...more });
   return [
     gauge(METRICS.role, role === undefined ? [] : [[role, 1]]),
-    ...ledgerGauges(stats, models),
+    ...ledgerGauges(stats, models, heads),
     ...serverGauges(gateway, models),
     deploymentGauge(deployments),
+    ...diskGauges(disk),
     gauge(
       METRICS.healthy,
       components.map(([name, state]) => [name, state === "healthy" ? 1 : 0]),
@@ -46,11 +54,13 @@ export async function readGauges({
   ];
 }
 
-function ledgerGauges(stats: LedgerStats | undefined, models: FirstNames): Family[] {
+function ledgerGauges(stats: LedgerStats | undefined, models: FirstNames, heads: LaneHeads): Family[] {
   const { lanes = [] } = stats ?? {};
+  const waits = stats === undefined ? [] : heads.waits(stats, Date.now());
   return [
     gauge(METRICS.waiting, total(lanes.map(({ model, waiting }) => [models.of(model), waiting]))),
     gauge(METRICS.waitingBytes, total(lanes.map((lane) => [models.of(lane.model), lane.waitingBytes]))),
+    gauge(METRICS.headWait, longest(waits.map(([model, ms]) => [models.of(model), ms / 1000]))),
     gauge(
       METRICS.inState,
       stats === undefined
@@ -74,10 +84,13 @@ function serverGauges(gateway: Pick<Gateway, "models">, models: FirstNames): Fam
       const ofState = servers.filter((server) => stateOf(server) === state);
       return [state, ofState.reduce((sum, server) => sum + figure(server), 0)];
     });
-  const ready = known.map(({ name, servers: own }): [string, number] => [
-    models.of(name),
-    own.filter((server) => stateOf(server) === "ready").length,
-  ]);
+  const byModel = (figure: (server: ServerStatus) => number): [string, number][] =>
+    total(
+      known.map(({ name, servers: own }) => {
+        const ready = own.filter((server) => stateOf(server) === "ready");
+        return [models.of(name), ready.reduce((sum, server) => sum + figure(server), 0)];
+      }),
+    );
   return [
     gauge(
       METRICS.servers,
@@ -91,7 +104,18 @@ function serverGauges(gateway: Pick<Gateway, "models">, models: FirstNames): Fam
       METRICS.inFlight,
       byState((server) => server.inFlight),
     ),
-    gauge(METRICS.readyServers, total(ready)),
+    gauge(
+      METRICS.readyServers,
+      byModel(() => 1),
+    ),
+    gauge(
+      METRICS.modelSlots,
+      byModel((server) => server.limit),
+    ),
+    gauge(
+      METRICS.modelSlotsInUse,
+      byModel((server) => server.inFlight),
+    ),
   ];
 }
 
@@ -127,6 +151,13 @@ function total(figures: readonly (readonly [string, number])[]): [string, number
   const sums = new Map<string, number>();
   for (const [name, value] of figures) sums.set(name, (sums.get(name) ?? 0) + value);
   return [...sums];
+}
+
+/** Of models that are `other` together, what waited longest. */
+function longest(figures: readonly (readonly [string, number])[]): [string, number][] {
+  const most = new Map<string, number>();
+  for (const [name, value] of figures) most.set(name, Math.max(most.get(name) ?? 0, value));
+  return [...most];
 }
 
 function gauge(spec: MetricSpec, values: readonly (readonly [string, number])[]): Family {

@@ -1,5 +1,6 @@
 import { METRICS, WAIT_BUCKETS, WORK_BUCKETS } from "./metric-table.ts";
 import { type Count, Counts, type Durations, type Family, Histogram } from "./series.ts";
+import type { TimedState } from "./task-times.ts";
 
 /** What is counted of tasks, by model and operation. */
 export class TaskSeries {
@@ -10,15 +11,18 @@ export class TaskSeries {
   readonly attempts: Histogram = new Histogram(METRICS.attemptSeconds, WORK_BUCKETS);
   readonly waits: Histogram = new Histogram(METRICS.waitSeconds, WAIT_BUCKETS);
   readonly tasks: Histogram = new Histogram(METRICS.taskSeconds, WAIT_BUCKETS);
+  readonly states: Histogram = new Histogram(METRICS.stateSeconds, WAIT_BUCKETS);
+  readonly causes: Counts = new Counts(METRICS.attemptsEnded);
 
   families(): readonly Family[] {
-    const { submitted, started, returned, ended, attempts, waits, tasks } = this;
-    return [submitted, started, returned, ended, attempts, waits, tasks].map((metric) => metric.family());
+    const { submitted, started, returned, ended, attempts, waits, tasks, states, causes } = this;
+    const all = [submitted, started, returned, ended, attempts, waits, tasks, states, causes];
+    return all.map((metric) => metric.family());
   }
 }
 
 interface Ending {
-  readonly byCode: Map<string, Count>;
+  readonly byCode: Map<string, { readonly tasks: Count; readonly attempts: Count }>;
   readonly attempts: Durations;
   readonly tasks: Durations;
 }
@@ -31,6 +35,7 @@ export class TaskLine {
   #started: Count | undefined;
   #waits: Durations | undefined;
   readonly #endings = new Map<string, Ending>();
+  readonly #states: Partial<Record<TimedState, Durations>> = {};
 
   constructor(series: TaskSeries, model: string, operation: string) {
     this.#series = series;
@@ -53,7 +58,19 @@ export class TaskLine {
   /** Rare enough to be looked up each time. */
   returned(counts: boolean, code: string, attemptMs: number | undefined): void {
     this.#series.returned.at(...this.#labels, String(counts), code).value += 1;
-    if (attemptMs !== undefined) this.#series.attempts.at(...this.#labels, "returned").add(attemptMs);
+    if (attemptMs === undefined) return;
+    this.#series.attempts.at(...this.#labels, "returned").add(attemptMs);
+    this.#series.causes.at(this.#labels[0], "returned", code).value += 1;
+  }
+
+  left({ state, stateMs }: { readonly state: TimedState; readonly stateMs: number | undefined }): void {
+    if (stateMs === undefined) return;
+    let durations = this.#states[state];
+    if (durations === undefined) {
+      durations = this.#series.states.at(this.#labels[0], state);
+      this.#states[state] = durations;
+    }
+    durations.add(stateMs);
   }
 
   ended(state: string, code: string, attemptMs: number | undefined, taskMs: number | undefined): void {
@@ -64,13 +81,18 @@ export class TaskLine {
       ending = { byCode: new Map(), attempts: attempts.at(...labels), tasks: tasks.at(...labels) };
       this.#endings.set(state, ending);
     }
-    let count = ending.byCode.get(code);
-    if (count === undefined) {
-      count = this.#series.ended.at(...this.#labels, state, code);
-      ending.byCode.set(code, count);
+    let counts = ending.byCode.get(code);
+    if (counts === undefined) {
+      const { ended, causes } = this.#series;
+      const tasks = ended.at(...this.#labels, state, code);
+      counts = { tasks, attempts: causes.at(this.#labels[0], state, code) };
+      ending.byCode.set(code, counts);
     }
-    count.value += 1;
-    if (attemptMs !== undefined) ending.attempts.add(attemptMs);
+    counts.tasks.value += 1;
+    if (attemptMs !== undefined) {
+      ending.attempts.add(attemptMs);
+      counts.attempts.value += 1;
+    }
     if (taskMs !== undefined) ending.tasks.add(taskMs);
   }
 }

@@ -1,4 +1,5 @@
-import { ERROR_CODES, type Gateway, type GatewayEvents } from "@modelgate/core";
+import type { Gateway, GatewayEvents } from "@modelgate/core";
+import { codeLabel } from "./code-label.ts";
 import { METRICS } from "./metric-table.ts";
 import { Counts, type Family, type FirstNames } from "./series.ts";
 import { TaskLine, TaskSeries } from "./task-line.ts";
@@ -45,15 +46,24 @@ export class TaskMetrics {
       "task:started": ({ id, model, operation }) => {
         const line = this.#line(model, operation);
         line.started.value += 1;
-        const waitedMs = this.#times.started(id);
-        if (waitedMs !== undefined) line.waits.add(waitedMs);
+        const passed = this.#times.started(id);
+        if (passed.waitedMs !== undefined) line.waits.add(passed.waitedMs);
+        line.left(passed);
+      },
+      "task:running": ({ id, model, operation }) => {
+        this.#line(model, operation).left(this.#times.running(id));
       },
       "task:returned": ({ id, model, operation, counts, code }) => {
-        this.#line(model, operation).returned(counts, codeLabel(code), this.#times.returned(id));
+        const line = this.#line(model, operation);
+        const passed = this.#times.returned(id);
+        line.returned(counts, codeLabel(code), passed.attemptMs);
+        line.left(passed);
       },
       "task:ended": ({ id, model, operation, state, code }) => {
-        const { attemptMs, taskMs } = this.#times.ended(id);
-        this.#line(model, operation).ended(state, codeLabel(code), attemptMs, taskMs);
+        const line = this.#line(model, operation);
+        const passed = this.#times.ended(id);
+        line.ended(state, codeLabel(code), passed?.attemptMs, passed?.taskMs);
+        if (passed !== undefined) line.left(passed);
       },
       "server:ejected": () => {
         this.#ejections.at().value += 1;
@@ -85,9 +95,4 @@ export class TaskMetrics {
     }
     return line;
   }
-}
-
-function codeLabel(code: string | undefined): string {
-  if (code === undefined) return "none";
-  return Object.hasOwn(ERROR_CODES, code) ? code : "other";
 }

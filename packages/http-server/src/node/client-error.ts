@@ -42,7 +42,7 @@ function end(socket: Duplex, view: ResponseView | undefined): void {
 }
 
 /** The answer that this connection is waiting for. Node's own handler looks there too; there is no public way. */
-function pendingOn(socket: Duplex): ServerResponse | undefined {
+export function pendingOn(socket: Duplex): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 }
 

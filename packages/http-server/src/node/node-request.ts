@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ByteStream } from "@modelgate/core";
+import type { ByteStream, HeaderList } from "@modelgate/core";
 import { BodyTaken, ClientGone, type RequestBody, type RequestView } from "../exchange.ts";
 import { plainAddress } from "../plain-address.ts";
 import { takeBody } from "../take-body.ts";
@@ -10,6 +10,7 @@ export class NodeRequestView implements RequestView, RequestBody {
   readonly query: string;
   readonly mountPath: string;
   readonly announcedBytes: number | undefined;
+  readonly canUpgrade: boolean;
   readonly #incoming: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #awaitsContinue: boolean;
@@ -18,10 +19,11 @@ export class NodeRequestView implements RequestView, RequestBody {
     incoming: IncomingMessage,
     response: ServerResponse,
     query: string,
-    { mountPath, awaitsContinue }: Pick<Passage, "mountPath" | "awaitsContinue">,
+    { mountPath, awaitsContinue, canUpgrade = false }: Omit<Passage, "next">,
   ) {
     this.query = query;
     this.mountPath = mountPath;
+    this.canUpgrade = canUpgrade;
     this.announcedBytes = announcedBytes(incoming);
     this.#incoming = incoming;
     this.#response = response;
@@ -45,6 +47,15 @@ export class NodeRequestView implements RequestView, RequestBody {
     return Array.isArray(value) ? value.join(", ") : value;
   }
 
+  headers(): HeaderList {
+    const { rawHeaders } = this.#incoming;
+    const headers: [string, string][] = [];
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      headers.push([rawHeaders[at] as string, rawHeaders[at + 1] as string]);
+    }
+    return headers;
+  }
+
   onHangUp = (callback: () => void): (() => void) => {
     const response = this.#response;
     if (response.destroyed) callback();
@@ -60,6 +71,13 @@ export class NodeRequestView implements RequestView, RequestBody {
       return readWhole(this.#incoming);
     }
     return takeBody(chunksOf(this.#incoming), wholeBytes);
+  }
+
+  async *stream(): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.announcedBytes === 0) return;
+    if (this.#incoming.readableDidRead) throw new BodyTaken();
+    if (this.#awaitsContinue) this.#response.writeContinue();
+    yield* chunksOf(this.#incoming);
   }
 }
 

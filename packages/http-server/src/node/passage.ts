@@ -4,6 +4,8 @@ export interface Passage {
   readonly mountPath: string;
   /** Whether the client holds its body back until it is asked for. */
   readonly awaitsContinue: boolean;
+  /** Whether the connection can be had for another protocol. Default `false`. */
+  readonly canUpgrade?: boolean | undefined;
   /** Gets requests of other paths. */
   readonly next: (() => void) | undefined;
 }

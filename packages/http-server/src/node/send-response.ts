@@ -21,23 +21,49 @@ export async function sendResponse(
     if (!isWhole) await letGo(body);
     return;
   }
-  const lingers = stillSends(incoming, isLast || !response.shouldKeepAlive);
-  const headers: OutgoingHttpHeaders = { ...view.headers };
-  if (isLast || lingers) headers["connection"] = "close";
+  const closes = isLast || !response.shouldKeepAlive;
+  const isRead = view.isDuplex === true && !closes && !incoming.complete;
+  const lingers = !isRead && stillSends(incoming, closes);
+  const extra: OutgoingHttpHeaders = {};
+  if (isLast || lingers) extra["connection"] = "close";
   // What it would be for the whole, a 304 need not say, and for anything else it must not.
-  if (view.status === 304) return void response.writeHead(304, headers).end();
+  if (view.status === 304) {
+    writeHead(view, response, extra);
+    response.end();
+    if (!isWhole) await letGo(body);
+    return;
+  }
   // That a 204 has no body is known, and must not be said.
-  if (isWhole && view.status !== 204) headers["content-length"] = Buffer.byteLength(body);
-  else if (view.sizeBytes !== undefined) headers["content-length"] = view.sizeBytes;
-  response.writeHead(view.status, headers);
+  if (isWhole && view.status !== 204) extra["content-length"] = Buffer.byteLength(body);
+  else if (view.sizeBytes !== undefined) extra["content-length"] = view.sizeBytes;
+  writeHead(view, response, extra);
   if (lingers) return sendAndLinger(view, incoming, response);
+  if (isRead) return sendAndReceive(view, incoming, response);
   // What is left of a refused request stands before the next one.
   if (!incoming.complete) incoming.resume();
-  if (isWhole) response.end(body);
-  else if (incoming.method === "HEAD") {
+  if (isWhole) return void response.end(body);
+  if (incoming.method === "HEAD") {
     response.end();
-    await letGo(body);
-  } else if (await stream(body, response)) response.end();
+    return await letGo(body);
+  }
+  // Events may be far apart, and their reader wants to know at once that there is somebody.
+  if (view.headerList !== undefined && view.sizeBytes === undefined) response.flushHeaders();
+  if (await stream(body, response)) response.end();
+}
+
+/** A list goes out in its order: an object could hold no name twice. */
+function writeHead(
+  { status, headers, headerList }: ResponseView,
+  response: ServerResponse,
+  extra: OutgoingHttpHeaders,
+): void {
+  if (headerList === undefined) response.writeHead(status, { ...headers, ...extra });
+  else {
+    const all: string[] = [];
+    for (const [name, value] of headerList) all.push(name, value);
+    for (const [name, value] of Object.entries({ ...headers, ...extra })) all.push(name, String(value));
+    response.writeHead(status, all);
+  }
 }
 
 /** Whether the client sends more than is worth dropping, or anything at all on a connection that is to be closed. */
@@ -57,7 +83,29 @@ async function sendAndLinger(
   response.flushHeaders();
   if (typeof body === "string" || body instanceof Uint8Array) response.write(body);
   else if (!(await stream(body, response))) return;
-  await new Promise<void>((resolve) => {
+  await restOf(incoming);
+  response.end();
+}
+
+/** For an answer that may end before the request does: what then still comes is nobody's, and is not listened to for long. */
+async function sendAndReceive(
+  { body }: ResponseView,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  // Its client may wait for the head before it sends on.
+  response.flushHeaders();
+  if (typeof body === "string" || body instanceof Uint8Array) response.end(body);
+  else if (await stream(body, response)) response.end();
+  else return;
+  await restOf(incoming);
+  if (!incoming.complete) incoming.socket.destroy();
+}
+
+/** Drops what is left of a request; resolves when it has ended, or after some time. */
+function restOf(incoming: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (incoming.complete) return resolve();
     const timer = setTimeout(resolve, LINGER_MS);
     const done = (): void => {
       clearTimeout(timer);
@@ -68,7 +116,6 @@ async function sendAndLinger(
     incoming.on("error", done);
     incoming.resume();
   });
-  response.end();
 }
 
 /** Writes `body` at the client's pace; resolves whether all of it was written. */

@@ -1,13 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Gateway } from "@modelgate/core";
 import { negotiated, problem } from "../answers.ts";
 import { createContext } from "../context.ts";
 import { type HttpOptions, invalidOption } from "../options.ts";
+import { createRouter } from "../router.ts";
+import { createRoutes } from "../routes/index.ts";
 import { answerClientError, refuseConnect } from "./client-error.ts";
+import { declineUpgrade } from "./decline-upgrade.ts";
 import { nodeListener } from "./listener.ts";
 import type { Passage } from "./passage.ts";
 import { sendResponse } from "./send-response.ts";
+import { upgradeListener } from "./upgrade.ts";
 
 export interface ServeOptions extends HttpOptions {
   /** Default `127.0.0.1`: nobody outside this machine. */
@@ -66,7 +71,10 @@ export async function serveHttp(gateway: Gateway, options: ServeOptions = {}): P
   const context = createContext(gateway, { ...options, closeConnectionFor });
   let closing: Promise<void> | undefined;
   const isClosing = (): boolean => closing !== undefined;
-  const listener = nodeListener(context, isClosing);
+  const find = createRouter(createRoutes(context), context.options.basePath);
+  const listener = nodeListener(context, find, isClosing);
+  const upgraded = new Set<Duplex>();
+  const upgrade = upgradeListener(context, find, upgraded);
 
   const server = createServer({
     // Longer than the idle time of common proxies, so that it is never this end that closes under a request.
@@ -88,6 +96,9 @@ export async function serveHttp(gateway: Gateway, options: ServeOptions = {}): P
   server.on("checkExpectation", (incoming, response) =>
     refuse(incoming, response, 417, "Only 100-continue can be expected."),
   );
+  server.on("upgrade", (incoming, socket, head) => {
+    if (!upgrade(incoming, socket, head)) declineUpgrade(server, incoming, socket, head);
+  });
   server.on("connect", refuseConnect);
   server.on("clientError", answerClientError);
   const connections = trackConnections(server);
@@ -98,7 +109,7 @@ export async function serveHttp(gateway: Gateway, options: ServeOptions = {}): P
     url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
     port: address.port,
     close(closeOptions = {}) {
-      closing ??= closeServer(server, connections, () => context.waits.release(), closeOptions);
+      closing ??= closeServer(server, { connections, upgraded }, () => context.waits.release(), closeOptions);
       return closing;
     },
   };
@@ -129,7 +140,7 @@ function trackConnections(server: Server): Set<Socket> {
 
 async function closeServer(
   server: Server,
-  connections: Set<Socket>,
+  { connections, upgraded }: { readonly connections: Set<Socket>; readonly upgraded: Set<Duplex> },
   releaseWaits: () => void,
   { drainMs = 10_000 }: CloseOptions,
 ): Promise<void> {
@@ -141,7 +152,11 @@ async function closeServer(
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   }, 20);
   const release = setTimeout(releaseWaits, drainMs);
-  const end = setTimeout(() => server.closeAllConnections(), drainMs + FLUSH_MS);
+  const end = setTimeout(() => {
+    server.closeAllConnections();
+    // These are no connections of HTTP any more.
+    for (const socket of upgraded) socket.destroy();
+  }, drainMs + FLUSH_MS);
   await closed;
   clearInterval(sweep);
   clearTimeout(release);

@@ -30,11 +30,17 @@ function readRoom(fields: FieldReader | undefined): Partial<Room> | undefined {
 function readMemory(fields: FieldReader): number | undefined {
   const text = fields.text("memory");
   if (text === undefined) return undefined;
-  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)([kmg]?)$/i.exec(text) ?? [];
-  const bytes = Math.round(Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
-  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  const bytes = memoryBytesOf(text);
+  if (bytes !== undefined) return bytes;
   const msg = `Value error, Invalid memory format: ${shortened(text)}. Expected format like '4g', '512m', '2048m'`;
   return fields.refuse("memory", "value_error", msg);
+}
+
+/** `undefined` when the text is no size above 0. */
+export function memoryBytesOf(text: string): number | undefined {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)([kmg]?)$/i.exec(text) ?? [];
+  const bytes = Math.round(Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }
 
 function readCpus(fields: FieldReader): number | undefined {

@@ -3,6 +3,7 @@ import type { HttpContext } from "../context.ts";
 import type { Route, RoutePattern } from "../exchange.ts";
 import { metricsRoute } from "../metrics/metrics-route.ts";
 import { observeRoutes } from "../metrics/observe-routes.ts";
+import { tellRoutes } from "../requests/answered-request.ts";
 import { answerToError, isFault } from "../status.ts";
 import { deploymentRoute, deployRoute, removeRoute } from "./deployments.ts";
 import { modelInfoRoute } from "./deployments-info.ts";
@@ -21,6 +22,8 @@ import {
   listConfigurations,
   updateConfiguration,
 } from "./on-demand.ts";
+import { passRoute } from "./pass.ts";
+import { referenceRoutes } from "./reference.ts";
 import { healthRoute, rootRoute } from "./service.ts";
 import { submitRoute } from "./submit.ts";
 import { cancelTaskRoute, getTaskRoute, patchTaskRoute, retryTaskRoute } from "./tasks.ts";
@@ -29,6 +32,7 @@ import { cancelTaskRoute, getTaskRoute, patchTaskRoute, retryTaskRoute } from ".
 export function createRoutes(context: HttpContext): readonly RoutePattern[] {
   const guarded = (route: Route): Route => guard(context, route);
   const readers = createModelReaders(context);
+  const reference = referenceRoutes(context);
   const routes: RoutePattern[] = [
     { path: "/models/:model/tasks/:task", methods: { POST: guarded(submitRoute(context)) } },
     {
@@ -56,11 +60,17 @@ export function createRoutes(context: HttpContext): readonly RoutePattern[] {
     { path: "/models/:model/deployment", methods: { GET: guarded(deploymentRoute(context)) } },
     { path: "/deployments", methods: { GET: guarded(listDeploymentsRoute(context)) } },
     ...adminRoutes(context, guarded),
+    { path: "/openapi.json", methods: { GET: guarded(reference.document) } },
+    { path: "/docs", methods: { GET: guarded(reference.page) } },
   ];
-  const { metrics } = context.options;
-  if (metrics === undefined) return routes;
-  routes.push({ path: "/metrics", methods: { GET: guarded(metricsRoute(metrics)) } });
-  return observeRoutes(routes, metrics);
+  const { metrics, onRequest } = context.options;
+  const told = (all: readonly RoutePattern[]): readonly RoutePattern[] =>
+    onRequest === undefined ? all : tellRoutes(all, context.gateway, onRequest);
+  // What no other route has; the last, so that all of them win.
+  const passing: RoutePattern = { path: "/models/:model/*", methods: { "*": guarded(passRoute(context)) } };
+  if (metrics === undefined) return told([...routes, passing]);
+  routes.push({ path: "/metrics", methods: { GET: guarded(metricsRoute(metrics)) } }, passing);
+  return told(observeRoutes(routes, metrics));
 }
 
 function adminRoutes(context: HttpContext, guarded: (route: Route) => Route): readonly RoutePattern[] {

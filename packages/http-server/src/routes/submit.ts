@@ -8,6 +8,7 @@ import { LimitedBody, payloadTooLarge } from "../limited-body.ts";
 import { preferredWaitSeconds } from "../prefer.ts";
 import { readPriority } from "../priority.ts";
 import { takeParameter } from "../query.ts";
+import { noteTask } from "../requests/answered-request.ts";
 import { namedModel } from "./model-listing.ts";
 import { modelNotAvailable } from "./model-texts.ts";
 import { expectedType, taskNotFound } from "./operations.ts";
@@ -37,6 +38,7 @@ export function submitRoute(context: HttpContext): Route {
       if (GatewayError.is(error, "OPERATION_UNKNOWN")) return taskNotFound(gateway, operation);
       throw error;
     }
+    noteTask(request, task.id);
     const waitSeconds = preferredWaitSeconds(request.header("prefer"));
     if (waitSeconds !== undefined) return answerWithin(context, request, task, waitSeconds);
     return json(200, { uuid: task.id, status: "Task submitted successfully" });

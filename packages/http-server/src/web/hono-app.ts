@@ -4,6 +4,7 @@ import { negotiated } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
 import type { ResponseView } from "../exchange.ts";
 import { discard } from "../read-stream.ts";
+import { tellRefusal } from "../requests/answered-request.ts";
 import { createRouter } from "../router.ts";
 import { createRoutes } from "../routes/index.ts";
 import { answerToError } from "../status.ts";
@@ -30,6 +31,7 @@ export function createHonoApp(context: HttpContext): HonoApp {
     if (found.route === undefined) {
       options.metrics?.observe(undefined, method, found.refusal.status, 0);
       view = negotiated(found.refusal, request.header("accept"));
+      if (options.onRequest !== undefined) view = tellRefusal(request, view, options.onRequest);
     } else view = await found.route(request, found.params);
     const isHead = method === "HEAD";
     if (isHead && typeof view.body !== "string" && !(view.body instanceof Uint8Array))

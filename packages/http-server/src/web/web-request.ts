@@ -33,8 +33,10 @@ export function webRequestView(request: Request, environment: FetchEnvironment, 
       return full.endsWith(path) ? full.slice(0, -path.length) : "";
     },
     clientAddress: environment.clientAddress ?? plainAddress(environment.incoming?.socket?.remoteAddress),
+    canUpgrade: false,
     body: webBody(request),
     header: (name) => request.headers.get(name) ?? undefined,
+    headers: () => [...request.headers],
     onHangUp(callback) {
       const { signal } = request;
       if (signal.aborted) callback();
@@ -55,6 +57,10 @@ function webBody(request: Request): RequestBody {
       }
       if (request.body === null) return new Uint8Array();
       return takeBody(chunksOf(request.body), wholeBytes);
+    },
+    async *stream() {
+      if (request.bodyUsed) throw new BodyTaken();
+      if (request.body !== null) yield* chunksOf(request.body);
     },
   };
 }

@@ -20,6 +20,7 @@ type Samples = readonly [string, string, string];
 
 const OWN_SAMPLES: Readonly<Partial<Record<SettingName, Samples>>> = {
   servers: ["a=http://one", "b=http://two", "c=http://three"],
+  "direct.share": ["0.25", "0.5", "1"],
   retention: ["rowMs=1", "rowMs=2", "off"],
   basePath: ["/one", "/two", "/three"],
   adminKey: ["first-key-of-three", "second-key-of-three", "third-key-of-three"],

@@ -32,7 +32,8 @@ export function validRequest(dice: Dice, ids: readonly string[], adminKey: strin
   const get = (target: string): Draft => ({ ...empty, method: "GET", target, headers: [] });
   const id = dice.chance(0.9) ? dice.pick(ids) : "no-such-task";
   const kind = dice.below(20);
-  if (kind < 10) return submit(dice);
+  if (kind < 8) return submit(dice);
+  if (kind < 10) return straight(dice);
   switch (kind) {
     case 10:
       return get(dice.pick(["/", "/health", "/health/", "/models", "/models/?verbose=true"]));
@@ -83,6 +84,36 @@ function submit(dice: Dice): Draft {
   const query = dice.pick(["", "", "?a=1&a=2&b=%2f", "?priority=3", "?epochs=1&concepts_to_keep=a+b"]);
   const framing = dice.chance(0.5) ? "length" : "chunked";
   return { method: "POST", target: `/models/nlp/tasks/${task}${query}`, headers, body, framing };
+}
+
+/** What goes straight to the server. The last two are refused; the server answers every other with what it was sent. */
+function straight(dice: Dice): Draft {
+  const path = dice.pick([
+    "/process",
+    "/v1/embeddings",
+    "/a%2fb/%C3%BC;x",
+    "/healthz/",
+    "/tasks",
+    "/train_supervised",
+    "/a/../b",
+  ]);
+  const method = dice.pick(["POST", "POST", "PUT", "PATCH", "DELETE", "GET", "OPTIONS"]);
+  const query = dice.pick(["", "?a=1&a=2&b=%2f", "?stream=true"]);
+  const headers: [string, string][] = [["Content-Type", TEXT]];
+  if (dice.chance(0.3)) headers.push(["Prefer", dice.pick(["wait=2", "respond-async, wait=1"])]);
+  if (dice.chance(0.2)) headers.push(["Connection", dice.pick(["Upgrade, X-A", "X-A"])], ["X-A", "1"]);
+  if (dice.chance(0.2)) headers.push(["Upgrade", dice.pick(["websocket", "h2c"])]);
+  if (dice.chance(0.2)) headers.push(["Authorization", "Bearer b"], ["Cookie", "a=1"]);
+  const body = dice.chance(0.2) ? Buffer.alloc(100_000, "a\r\n") : Buffer.from("a text");
+  const framing =
+    method === "GET" || method === "OPTIONS" ? "none" : dice.pick(["length", "chunked"] as const);
+  return {
+    method,
+    target: `/models/nlp${path}${query}`,
+    headers,
+    body: framing === "none" ? Buffer.alloc(0) : body,
+    framing,
+  };
 }
 
 /** The same many times over, and valid, so that it is streamed to the object store. */

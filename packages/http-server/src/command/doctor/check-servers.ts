@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import type { ModelServer, ServerProtocol } from "@modelgate/core";
 import { printable } from "../output/printable.ts";
 import { byAddress } from "../server-addresses.ts";
+import { readCredentials } from "../settings/server-credentials.ts";
 import type { Settings } from "../settings/settings.ts";
 import { codeOf, type Finding, fail, ok, warn } from "./finding.ts";
 
@@ -21,7 +22,11 @@ export async function checkServers(settings: Settings): Promise<Finding[]> {
     ];
   }
   const { cmsProtocol } = await import("@modelgate/core");
-  const protocol = cmsProtocol({ controlTimeoutMs: 3_000 });
+  const { credentialsOf } = readCredentials(settings);
+  const protocol = cmsProtocol({
+    controlTimeoutMs: 3_000,
+    credentials: ({ url }) => credentialsOf(url),
+  });
   try {
     return (await Promise.all(listed.map(({ url, models }) => checkServer(protocol, url, models)))).flat();
   } finally {

@@ -16,6 +16,12 @@ export function gatewayOptions(role: Role, settings: Settings): Omit<GatewayOpti
     objectSweepMs: role.sweepsObjects && settings.objectSweepMs,
     noServerMs: knowsServers(role, settings) ? settings.noServerMs : false,
     maxPayloadBytes: maxBodyBytes,
+    direct: {
+      share: settings["direct.share"],
+      timeoutMs: settings["direct.timeoutMs"],
+      idleTimeoutMs: settings["direct.idleTimeoutMs"],
+      maxWaiting: settings["direct.maxWaiting"],
+    },
     maxWaiting: { tasks: settings.maxWaitingTasks, bytes: settings.maxWaitingBytes },
   };
 }

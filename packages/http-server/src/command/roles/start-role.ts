@@ -5,11 +5,13 @@ import { adminKeyFile, keepAdminKey } from "../admin-key.ts";
 import { openServers } from "../docker/open-servers.ts";
 import type { Log } from "../log.ts";
 import { logEvents } from "../log-events.ts";
+import { logRequests } from "../log-requests.ts";
 import { openTracking } from "../open-tracking.ts";
 import { safeError } from "../safe-error.ts";
+import { readCredentials } from "../settings/server-credentials.ts";
 import type { Settings } from "../settings/settings.ts";
 import { awaitStores } from "../stores/await-stores.ts";
-import { openStores, type Stores } from "../stores/open-stores.ts";
+import { isLocal, openStores, type Stores } from "../stores/open-stores.ts";
 import { gatewayOptions } from "./gateway-options.ts";
 import { openPartPorts } from "./open-part-ports.ts";
 import type { Parts } from "./parts.ts";
@@ -30,9 +32,10 @@ export interface StartOptions {
 /** Starts what a role does. Resolves to where it listens; `undefined` when it does not. */
 export async function startRole(options: StartOptions): Promise<string | undefined> {
   const { role, settings, log, parts, signal } = options;
-  const [core, { createMetrics }] = await Promise.all([
+  const [core, { createMetrics }, { timeLedger }] = await Promise.all([
     import("@modelgate/core"),
     import("../../metrics/create-metrics.ts"),
+    import("../../metrics/time-ledger.ts"),
   ]);
   const stores = await openStores(settings, log);
   parts.add(() => stores.close());
@@ -42,15 +45,21 @@ export async function startRole(options: StartOptions): Promise<string | undefin
 
   const tracking = await openTracking(settings);
   parts.add(async () => tracking?.close());
-  const protocol = core.cmsProtocol({ tracking, trackingTimeoutMs: settings["mlflow.timeoutMs"] });
+  const { credentialsOf } = readCredentials(settings);
+  const protocol = core.cmsProtocol({
+    ...{ tracking, trackingTimeoutMs: settings["mlflow.timeoutMs"] },
+    credentials: ({ url }) => credentialsOf(url),
+    onError: (error) => log.warn("a model server does not accept its credentials", safeError(error)),
+  });
   parts.add(() => protocol.close());
   const { discovery, deployments } = await openServers({
     ...{ settings, protocol, log, records: stores.records, tracking },
     onClose: (close) => parts.add(close),
   });
+  const ledger = settings.metrics ? timeLedger(stores.ledger) : stores.ledger;
   const gateway: Gateway = core.createGateway({
     ...gatewayOptions(role, settings),
-    ...{ ledger: stores.ledger, objects: stores.objects, wakeups: stores.wakeups },
+    ...{ ledger, objects: stores.objects, wakeups: stores.wakeups },
     ...{ protocols: [protocol], discovery, deployments },
   });
   logEvents(gateway.events, log);
@@ -59,7 +68,10 @@ export async function startRole(options: StartOptions): Promise<string | undefin
   const components =
     queue && (async () => ({ queue: (await queue.isHealthy()) ? "healthy" : "unhealthy" }) as const);
   const metrics = settings.metrics
-    ? createMetrics(gateway, { ledger: stores.ledger, role: role.name, components })
+    ? createMetrics(gateway, {
+        ...{ ledger, role: role.name, components, boostMs: settings.boostMs },
+        dataDir: isLocal(settings) ? settings.dataDir : undefined,
+      })
     : undefined;
   if (queue !== undefined) tellOfQueue(queue, log, metrics);
   const mainMetrics =
@@ -104,6 +116,8 @@ async function answer(
       components,
     },
     ...{ tracking, trackingTimeoutMs, closeConnectionFor, openConfigurations },
+    directCredentials: settings["direct.credentials"],
+    onRequest: settings.logRequests ? logRequests(log) : undefined,
   });
   parts.add(async () => {
     // Not awaited yet: answers that are waited for come while the gateway finishes what runs.

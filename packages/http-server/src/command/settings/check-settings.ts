@@ -2,6 +2,7 @@ import { checkBrokers } from "./check-brokers.ts";
 import { checkDocker } from "./check-docker.ts";
 import { checkMlflow } from "./check-mlflow.ts";
 import { whereToGive } from "./names.ts";
+import { readCredentials } from "./server-credentials.ts";
 import type { CommandName, Environment, RoleName } from "./setting.ts";
 import { type SettingName, type Settings, settingOf } from "./settings.ts";
 
@@ -14,6 +15,7 @@ export function checkSettings(command: CommandName, settings: Settings, environm
     ...(command === "migrate" || command === "deploy" ? [] : checkAddress(settings, environment)),
     ...(takes("docker.enabled") ? checkDocker(settings, environment) : []),
     ...(takes("mlflow.url") ? checkMlflow(settings) : []),
+    ...(takes("servers") ? readCredentials(settings).problems : []),
     ...(takes("objects") && settings.objects === "s3" ? checkS3(settings) : []),
     ...(takes("queue") ? checkBrokers(settings) : []),
   ];

@@ -114,6 +114,26 @@ export const CMS_SETTINGS = {
     commands,
     text: "receiver of what model servers log",
   },
+  "cms.username": {
+    kind: text("NAME"),
+    defaultText: "none",
+    commands,
+    text: "user that the gateway logs in as at model servers",
+  },
+  "cms.password": {
+    kind: text("PASSWORD"),
+    defaultText: "none",
+    isSecret: true,
+    commands,
+    text: "password of that user",
+  },
+  "cms.token": {
+    kind: text("TOKEN"),
+    defaultText: "none",
+    isSecret: true,
+    commands,
+    text: "token for model servers, in place of a user and a password",
+  },
   "cms.tracking.uri": {
     kind: text("URL"),
     defaultText: "none",

@@ -3,8 +3,8 @@ import type { Retention } from "./retention.ts";
 import type { ServerSetting } from "./server-list.ts";
 import type { SecretName, SettingName, Settings } from "./settings.ts";
 
-/** An address, and how much that server does at once. */
-type ServerConfig = string | { readonly url: string; readonly limit?: number | undefined };
+/** An address, how much that server does at once, and as whom it is spoken to. */
+type ServerConfig = string | Omit<ServerSetting, "name">;
 
 /** Servers by model, or texts `NAME=URL`. */
 type ServersConfig =

@@ -287,4 +287,10 @@ export const GENERAL_SETTINGS = {
     commands: EVERY_ROLE,
     text: "whether log lines are JSON",
   },
+  logRequests: {
+    kind: yesOrNo,
+    default: false,
+    commands: ANSWERING,
+    text: "whether each answered request is a log line and its answer has an `X-Request-Id`",
+  },
 } as const satisfies SettingTable;

@@ -21,7 +21,9 @@ export function readSecretFile(path: unknown): SecretFile {
     if (size > MOST_BYTES) return { problem: `names ${path}, which has more than ${MOST_BYTES} bytes.` };
     const text = readFileSync(path, "utf8").replace(/\r?\n$/, "");
     if (text === "") return { problem: `names ${path}, which is empty.` };
-    return { path, text, isOpen: process.platform !== "win32" && (mode & 0o044) !== 0 };
+    // Where a container engine puts secrets, it alone decides who is there to read them.
+    const isGuarded = process.platform === "win32" || path.startsWith("/run/secrets/");
+    return { path, text, isOpen: !isGuarded && (mode & 0o044) !== 0 };
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
     return { problem: `names ${path}, which cannot be read (${code}).` };

@@ -5,14 +5,19 @@ const server = z.object({
   name: z.string().min(1),
   url: z.string().refine((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)),
   limit: z.number().int().min(1).max(10_000).optional(),
+  username: z.string().min(1).optional(),
+  password: z.string().min(1).optional(),
+  passwordFile: z.string().min(1).optional(),
+  token: z.string().min(1).optional(),
+  tokenFile: z.string().min(1).optional(),
 });
 
-/** A model, the address of a server for it, and how much that server does at once. */
+/** A model, the address of a server for it, how much that server does at once, and as whom it is spoken to. */
 export type ServerSetting = Readonly<z.output<typeof server>>;
 
 /**
  * A file names servers as `{ "NAME": "URL" }`, `{ "NAME": { "url": "URL", "limit": 4 } }` or with a list of either; flags
- * and the environment as NAME=URL or NAME=URL#limit=4.
+ * and the environment as NAME=URL or NAME=URL#limit=4. Credentials stand in a file only: a command line is seen by all.
  */
 export const serverList: Kind<readonly ServerSetting[]> = kindOf(
   z.preprocess(listOf, z.array(server)),

@@ -1,5 +1,6 @@
 import { CMS_SETTINGS } from "./cms-settings.ts";
 import { DEPLOYMENT_SETTINGS } from "./deployment-settings.ts";
+import { DIRECT_SETTINGS } from "./direct-settings.ts";
 import { DOCKER_SETTINGS } from "./docker-settings.ts";
 import { GENERAL_SETTINGS } from "./general-settings.ts";
 import type { Kind } from "./kinds.ts";
@@ -14,6 +15,7 @@ import { STORE_SETTINGS } from "./store-settings.ts";
 /** A dot in a name is a level of the configuration file. */
 const SETTINGS = {
   ...GENERAL_SETTINGS,
+  ...DIRECT_SETTINGS,
   ...STORE_SETTINGS,
   ...POSTGRES_SETTINGS,
   ...REDIS_SETTINGS,
