@@ -1,7 +1,8 @@
 import { createGateway, type GatewayEvents } from "@modelgate/core";
-import { memoryDiscovery } from "@modelgate/core/memory";
+import { memoryDiscovery, memoryLedger } from "@modelgate/core/memory";
 import { describe, expect, it } from "vitest";
-import { createHttpHandler, createMetrics } from "../src/index.ts";
+import { createHttpHandler, createMetrics, timeLedger } from "../src/index.ts";
+import { LaneHeads } from "../src/metrics/lane-heads.ts";
 import type { MetricSpec } from "../src/metrics/metric-table.ts";
 import { Counts, Histogram } from "../src/metrics/series.ts";
 import { TaskTimes } from "../src/metrics/task-times.ts";
@@ -49,6 +50,7 @@ describe("the labels of metrics", () => {
       const attempt = { ...task, attempt: 1, server: `server-${at}` };
       emit("task:submitted", { ...task, priority: at % 11 });
       emit("task:started", attempt);
+      if (at % 5 === 0) emit("task:running", attempt);
       if (at % 3 === 0) emit("task:returned", { ...attempt, counts: at % 2 === 0, code: `CODE_${at}` });
       emit("task:ended", { ...task, state: states[at % 3] ?? "failed", attempt: 1, code: `CODE_${at}` });
       metrics.observe("/tasks/:id", "GET", 200, 1);
@@ -120,29 +122,90 @@ describe("durations", () => {
     const times = new TaskTimes(() => nowMs);
     times.submitted("a");
     nowMs = 10;
-    expect(times.started("a")).toBe(10);
+    expect(times.started("a")).toEqual({ state: "waiting", stateMs: 10, waitedMs: 10 });
     nowMs = 15;
-    expect(times.returned("a")).toBe(5);
-    expect(times.returned("a")).toBeUndefined();
+    expect(times.returned("a")).toEqual({ state: "scheduled", stateMs: 5, attemptMs: 5 });
+    expect(times.returned("a")).toEqual({ state: "waiting", stateMs: 0, attemptMs: undefined });
     nowMs = 40;
-    expect(times.started("a")).toBeUndefined();
+    expect(times.started("a")).toEqual({ state: "waiting", stateMs: 25, waitedMs: undefined });
+    nowMs = 60;
+    expect(times.running("a")).toEqual({ state: "scheduled", stateMs: 20 });
     nowMs = 100;
-    expect(times.ended("a")).toEqual({ attemptMs: 60, taskMs: 100 });
-    expect(times.ended("a")).toEqual({});
+    expect(times.ended("a")).toEqual({ state: "running", stateMs: 40, attemptMs: 60, taskMs: 100 });
+    expect(times.ended("a")).toBeUndefined();
     // Begun before it was told that it was accepted, and a task of another process.
-    expect(times.started("b")).toBeUndefined();
+    expect(times.started("b")).toEqual({ state: "waiting", stateMs: undefined, waitedMs: undefined });
     times.submitted("b");
     nowMs = 130;
-    expect(times.ended("b")).toEqual({ attemptMs: 30, taskMs: 30 });
-    expect(times.started("c")).toBeUndefined();
-    expect(times.ended("c")).toEqual({ attemptMs: 0, taskMs: undefined });
+    expect(times.ended("b")).toEqual({ state: "scheduled", stateMs: 30, attemptMs: 30, taskMs: 30 });
+    times.started("c");
+    expect(times.ended("c")).toEqual({ state: "scheduled", stateMs: 0, attemptMs: 0, taskMs: undefined });
   });
 
   it("of the oldest of very many tasks are given up", () => {
     const times = new TaskTimes(() => 1);
     for (let i = 0; i <= 50_000; i += 1) times.submitted(`id-${i}`);
-    expect(times.started("id-0")).toBeUndefined();
-    expect(times.started("id-50000")).toBe(0);
+    expect(times.started("id-0").waitedMs).toBeUndefined();
+    expect(times.started("id-50000").waitedMs).toBe(0);
+  });
+});
+
+describe("the wait of a lane's first task", () => {
+  const HOUR_MS = 3_600_000;
+  const laneOf = (firstRank: number | undefined) => ({
+    lanes: [{ model: "m", waiting: 1, waitingBytes: 1, ...(firstRank !== undefined && { firstRank }) }],
+  });
+
+  it.each([0, 5, 10])("is told from its rank, with priority %i and any boost", (priority) => {
+    for (const boostMs of [0, HOUR_MS, 1e14]) {
+      const heads = new LaneHeads(boostMs);
+      const createdAtMs = 1_763_000_000_000;
+      const rank = createdAtMs - priority * boostMs;
+      // Looked at from time to time, also for longer than a boost.
+      for (let waitedMs = 0; waitedMs < 3 * HOUR_MS; waitedMs += HOUR_MS / 2) {
+        expect(heads.waits(laneOf(rank), createdAtMs + waitedMs)).toEqual([["m", waitedMs]]);
+      }
+    }
+  });
+
+  it("begins anew with the next task, and is not told where nothing is due", () => {
+    const heads = new LaneHeads(HOUR_MS);
+    expect(heads.waits(laneOf(0), HOUR_MS * 5 + 1_000)).toEqual([["m", 1_000]]);
+    expect(heads.waits(laneOf(HOUR_MS), HOUR_MS * 6 + 2_000)).toEqual([["m", 2_000]]);
+    expect(heads.waits(laneOf(undefined), HOUR_MS * 6)).toEqual([]);
+    // The store's clock is ahead by a second.
+    expect(heads.waits(laneOf(0), -1_000)).toEqual([["m", 0]]);
+  });
+});
+
+describe("timeLedger", () => {
+  it("tells how long each call took, and what became of it", async () => {
+    const { gateway } = gatewayWithEvents();
+    const own = memoryLedger();
+    const ledger = timeLedger({
+      ...{ capabilities: own.capabilities, submit: own.submit.bind(own), exchange: own.exchange.bind(own) },
+      ...{ amend: own.amend.bind(own), sweep: own.sweep.bind(own), stats: own.stats.bind(own) },
+      get: () => Promise.reject(new Error("away")),
+      list: (_request, options) =>
+        new Promise((_resolve, reject) => {
+          options?.signal?.addEventListener("abort", () => reject(new Error("given up")));
+        }),
+      close: () => own.close(),
+    });
+    await ledger.sweep({ limit: 1, unserved: [] });
+    await expect(ledger.get(["x"])).rejects.toThrow("away");
+    await expect(ledger.list({}, { signal: AbortSignal.timeout(20) })).rejects.toThrow("given up");
+    const { text } = await createMetrics(gateway, { ledger }).render();
+    for (const [operation, outcome] of [
+      ["sweep", "ok"],
+      ["get", "failed"],
+      ["list", "aborted"],
+    ]) {
+      const labels = `{operation="${operation}",outcome="${outcome}"}`;
+      expect(text).toContain(`modelgate_ledger_call_seconds_count${labels} 1`);
+    }
+    expect(text).toMatch(/call_seconds_bucket\{operation="list",outcome="aborted",le="0.01"\} 0/);
+    await ledger.close();
   });
 });
 

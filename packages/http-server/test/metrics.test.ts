@@ -82,6 +82,13 @@ describe.each(HOSTS)("metrics over $host", ({ open }) => {
       const label = name.includes("attempt") ? "outcome" : "status";
       expect(samples.get(`${name}_count{model="nlp",operation="process",${label}="succeeded"}`)).toBe(2);
     }
+    const causes = (rest: string) => samples.get(`modelgate_attempts_ended_total{model="nlp",${rest}}`);
+    expect(causes('outcome="succeeded",code="none"')).toBe(2);
+    expect(causes('outcome="failed",code="SERVER_REJECTED"')).toBe(1);
+    for (const state of ["waiting", "scheduled"]) {
+      const name = `modelgate_task_state_seconds_count{model="nlp",state="${state}"}`;
+      expect(samples.get(name), name).toBe(3);
+    }
     expect(samples.get('modelgate_task_wait_seconds_count{model="nlp",operation="process"}')).toBe(3);
     expect(samples.get('modelgate_task_wait_seconds_bucket{model="nlp",operation="process",le="+Inf"}')).toBe(
       3,
@@ -114,17 +121,23 @@ describe.each(HOSTS)("metrics over $host", ({ open }) => {
 
   it("tell of this moment: what waits, servers, slots, parts", async () => {
     await start();
-    const slow = submit("delay:1500");
+    const slow = Promise.all(Array.from({ length: 9 }, () => submit("delay:1000")));
     await expect
       .poll(async () => (await scrape()).get('modelgate_tasks_in_progress{state="scheduled"}'), {
         timeout: 10_000,
+        interval: 20,
       })
-      .toBe(1);
+      .toBe(8);
     const samples = await scrape("/metrics/");
     expect(samples.get('modelgate_servers{state="ready"}')).toBe(1);
     expect(samples.get('modelgate_servers{state="starting"}')).toBe(0);
     expect(samples.get('modelgate_slots{state="ready"}')).toBe(8);
-    expect(samples.get('modelgate_slots_in_use{state="ready"}')).toBe(1);
+    expect(samples.get('modelgate_slots_in_use{state="ready"}')).toBe(8);
+    expect(samples.get('modelgate_model_slots{model="nlp"}')).toBe(8);
+    expect(samples.get('modelgate_model_slots_in_use{model="nlp"}')).toBe(8);
+    expect(samples.get('modelgate_tasks_waiting{model="nlp"}')).toBe(1);
+    expect(samples.get('modelgate_lane_head_wait_seconds{model="nlp"}')).toBeGreaterThan(0);
+    expect(samples.get('modelgate_lane_head_wait_seconds{model="nlp"}')).toBeLessThan(1);
     expect(samples.get('modelgate_model_ready_servers{model="nlp"}')).toBe(1);
     expect(samples.get('modelgate_component_healthy{component="ledger"}')).toBe(1);
     for (const name of [
