@@ -23,6 +23,11 @@ export const cacheFolder = fileURLToPath(
   new URL("../../node_modules/.cache/modelgate-images/", import.meta.url),
 );
 
+/** Wants a library more than Node itself does; without it no store of an earlier Node than 22.13 opens. */
+const addon = fileURLToPath(
+  new URL(`../../node_modules/@libsql/${process.platform}-${process.arch}-gnu/index.node`, import.meta.url),
+);
+
 const recipe = {
   "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\nmodelgate:x:1000:1000:modelgate:/tmp:/sbin/nologin\n",
   "etc/group": "root:x:0:\nmodelgate:x:1000:\n",
@@ -33,7 +38,7 @@ const recipe = {
 export async function nodeArchive() {
   const binary = realpathSync(process.execPath);
   const { size, mtimeMs } = statSync(binary);
-  const key = hashOf(process.version, binary, size, mtimeMs, recipe);
+  const key = hashOf(process.version, binary, size, mtimeMs, recipe, existsSync(addon));
   const file = join(cacheFolder, `node-${key}.tar`);
   if (!existsSync(file)) await pack(binary, file);
   return { file, key };
@@ -49,7 +54,9 @@ async function pack(binary, file) {
   try {
     for (const [path, text] of Object.entries(recipe)) put(stage, path, (to) => writeFileSync(to, text));
     put(stage, "usr/bin/node", (to) => copyFileSync(binary, to));
-    for (const library of await librariesOf(binary)) put(stage, library, (to) => copyFileSync(library, to));
+    const programs = [binary, addon].filter((each) => existsSync(each));
+    const libraries = new Set((await Promise.all(programs.map(librariesOf))).flat());
+    for (const library of libraries) put(stage, library, (to) => copyFileSync(library, to));
     mkdirSync(join(stage, "tmp"));
     chmodSync(join(stage, "tmp"), 0o1777);
     await run("tar", [

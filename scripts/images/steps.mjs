@@ -5,7 +5,7 @@ import { createReadStream } from "node:fs";
 import { nodeArchive } from "./base.mjs";
 import { callEngine } from "./engine.mjs";
 
-const baseImage = "modelgate/node:local";
+export const baseImage = "modelgate/node:local";
 const label = "modelgate.recipe";
 
 /** Whether the engine has `image` as `key` describes it. */
@@ -20,7 +20,7 @@ async function isBuilt(socket, image, key) {
 }
 
 /** Node and nothing else, for other images to begin with. */
-async function importNode(socket) {
+export async function importNode(socket) {
   const { file, key } = await nodeArchive();
   if (await isBuilt(socket, baseImage, key)) return;
   const [repo, tag] = baseImage.split(":");

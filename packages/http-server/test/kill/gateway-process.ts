@@ -9,10 +9,22 @@ export interface GatewayProcessOptions {
   readonly modelUrl: string;
 }
 
-/** `modelgate serve` as a process that is killed and started again, at one address and on one directory. */
-export class GatewayProcess {
+/** A gateway that is killed and started again with what it keeps. */
+export interface KilledGateway {
   readonly url: string;
   /** Whether it has said that it listens, and was not killed since. */
+  readonly isUp: boolean;
+  /** Starts it; `listening` resolves to whether it came so far before it ended. */
+  start(): { readonly listening: Promise<boolean> };
+  startAndListen(): Promise<void>;
+  kill(): Promise<void>;
+  /** Stops it as an operator would; resolves to its exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** `modelgate serve` as a process that is killed and started again, at one address and on one directory. */
+export class GatewayProcess implements KilledGateway {
+  readonly url: string;
   isUp = false;
   readonly #options: GatewayProcessOptions;
   #child: ChildProcess | undefined;
@@ -23,7 +35,6 @@ export class GatewayProcess {
     this.url = `http://127.0.0.1:${options.port}`;
   }
 
-  /** Starts it; `listening` resolves to whether it came so far before it ended. */
   start(): { readonly listening: Promise<boolean> } {
     const { command, port, dataDir, modelUrl } = this.#options;
     const flags = ["--port", String(port), "--data-dir", dataDir, "--server", `nlp=${modelUrl}`];
@@ -53,7 +64,6 @@ export class GatewayProcess {
     await this.#end("SIGKILL");
   }
 
-  /** Stops it as an operator would; resolves to its exit code. */
   stop(): Promise<number | null> {
     return this.#end("SIGTERM");
   }

@@ -5,13 +5,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../support/free-port.ts";
 import { randomOf } from "../support/random.ts";
 import { send } from "../support/send.ts";
-import { GatewayProcess } from "./gateway-process.ts";
+import { GatewayProcess, type KilledGateway } from "./gateway-process.ts";
 import { type Acknowledged, History } from "./history.ts";
 import { look, readUntilOver, submitUntilOver } from "./load.ts";
 
 export interface KillRunOptions {
-  /** The built command. */
-  readonly command: string;
+  /** The built command, or a gateway that is started otherwise and whose model `nlp` is at `modelUrl`. */
+  readonly command: string | KilledGateway;
   /** A model server with its control routes open; it lives through the whole run. */
   readonly modelUrl: string;
   readonly kills: number;
@@ -48,7 +48,10 @@ export async function killRun(options: KillRunOptions): Promise<KillReport> {
   const random = randomOf(seed);
   log(`seed ${seed}`);
   const dataDir = await mkdtemp(join(tmpdir(), "modelgate-kill-"));
-  const gateway = new GatewayProcess({ command, modelUrl, dataDir, port: await freePort() });
+  const gateway: KilledGateway =
+    typeof command === "string"
+      ? new GatewayProcess({ command, modelUrl, dataDir, port: await freePort() })
+      : command;
   const history = new History();
   let isOver = false;
   const load = { gateway, history, random, isOver: () => isOver };
@@ -77,7 +80,7 @@ export async function killRun(options: KillRunOptions): Promise<KillReport> {
 }
 
 async function killAll(
-  gateway: GatewayProcess,
+  gateway: KilledGateway,
   kills: number,
   random: () => number,
   log: (line: string) => void,
@@ -105,7 +108,7 @@ async function killAll(
 }
 
 /** Waits until every acknowledged task has ended, and reads each result. */
-async function readEndings(gateway: GatewayProcess, history: History): Promise<ReadonlyMap<string, Buffer>> {
+async function readEndings(gateway: KilledGateway, history: History): Promise<ReadonlyMap<string, Buffer>> {
   const results = new Map<string, Buffer>();
   const until = performance.now() + DRAIN_LIMIT_MS;
   let open: readonly Acknowledged[] = history.acknowledged;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { send } from "../support/send.ts";
-import type { GatewayProcess } from "./gateway-process.ts";
+import type { KilledGateway } from "./gateway-process.ts";
 import type { Acknowledged, History } from "./history.ts";
 
 export interface LoadOptions {
-  readonly gateway: GatewayProcess;
+  readonly gateway: KilledGateway;
   readonly history: History;
   readonly random: () => number;
   readonly isOver: () => boolean;
@@ -54,7 +54,7 @@ export async function readUntilOver({ gateway, history, random, isOver }: LoadOp
 
 /** Reads state and result once. Rejects when the gateway does not answer. */
 export async function look(
-  gateway: GatewayProcess,
+  gateway: KilledGateway,
   history: History,
   { id }: Acknowledged,
 ): Promise<Buffer | undefined> {
