@@ -8,7 +8,9 @@ const tsc = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.m
 
 function check(project) {
   const child = spawn(process.execPath, [tsc, "-p", project], { cwd: root, stdio: "inherit" });
-  return new Promise((resolve, reject) => child.on("error", reject).on("close", (code) => resolve(code ?? 1)));
+  return new Promise((resolve, reject) =>
+    child.on("error", reject).on("close", (code) => resolve(code ?? 1)),
+  );
 }
 
 const codes = await Promise.all(["tsconfig.json", "tsconfig.libraries.json"].map(check));

@@ -63,7 +63,7 @@ describe.skipIf(url === "")(
       const { url: other } = await fixture.serve("--config", restored);
       expect(await missingOf(other, before)).toEqual([]);
       // What came while it was dumped is whole, or not in it.
-    await missingOf(other, during);
+      await missingOf(other, during);
     });
   },
 );
