@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { hasTooManyHeaders } from "./listener.ts";
+import { hasTooManyHeaders } from "./too-many-headers.ts";
 import { whenAnswered } from "./upgrading-client.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { negotiated, problem } from "../answers.ts";
+import { negotiated } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
 import type { ResponseView } from "../exchange.ts";
 import { splitTarget } from "../query.ts";
@@ -8,15 +8,7 @@ import { isUnknownPath, type Router } from "../router.ts";
 import { NodeRequestView } from "./node-request.ts";
 import type { Passage } from "./passage.ts";
 import { sendResponse } from "./send-response.ts";
-
-/**
- * Names and values together. Node leaves out what comes after so many without a word, and that may be the header by
- * which a body is told from none.
- */
-const MAX_RAW_HEADERS = 2_000;
-export const tooManyHeaders = problem(431, `A request may have fewer than ${MAX_RAW_HEADERS / 2} headers.`, {
-  headers: { connection: "close" },
-});
+import { hasTooManyHeaders, tooManyHeaders } from "./too-many-headers.ts";
 
 export type Listener = (incoming: IncomingMessage, response: ServerResponse, passage: Passage) => void;
 
@@ -47,10 +39,6 @@ export function nodeListener(context: HttpContext, find: Router, isClosing: () =
       response.destroy();
     });
   };
-}
-
-export function hasTooManyHeaders({ rawHeaders }: IncomingMessage): boolean {
-  return rawHeaders.length >= MAX_RAW_HEADERS;
 }
 
 function isOneOf(agents: readonly (string | RegExp)[], agent: string | undefined): boolean {

@@ -2,6 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:
 import type { ByteStream } from "@modelgate/core";
 import type { ResponseView } from "../exchange.ts";
 import { discard } from "../read-stream.ts";
+import { hasTooManyHeaders } from "./too-many-headers.ts";
 
 /** A rest of a request up to this size is received and dropped, so that the connection can be used again. */
 const MAX_DROPPED_BYTES = 1024 * 1024;
@@ -69,6 +70,7 @@ function writeHead(
 /** Whether the client sends more than is worth dropping, or anything at all on a connection that is to be closed. */
 function stillSends(incoming: IncomingMessage, closes: boolean): boolean {
   if (incoming.complete || incoming.destroyed) return false;
+  if (hasTooManyHeaders(incoming)) return true;
   const { "content-length": length, "transfer-encoding": encoding } = incoming.headers;
   return encoding !== undefined || Number(length ?? 0) > (closes ? 0 : MAX_DROPPED_BYTES);
 }

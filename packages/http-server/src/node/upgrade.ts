@@ -7,9 +7,10 @@ import { splitTarget } from "../query.ts";
 import type { Router } from "../router.ts";
 import { asksForWebSocket } from "../routes/pass.ts";
 import { joinConnections } from "./join-connections.ts";
-import { hasTooManyHeaders, originForm, tooManyHeaders } from "./listener.ts";
+import { originForm } from "./listener.ts";
 import { NodeRequestView } from "./node-request.ts";
 import { sendResponse } from "./send-response.ts";
+import { hasTooManyHeaders, tooManyHeaders } from "./too-many-headers.ts";
 import { UpgradingClient, whenAnswered } from "./upgrading-client.ts";
 
 /**

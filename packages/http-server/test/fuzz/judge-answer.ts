@@ -10,6 +10,8 @@ const DECLARED = new Set([
 export function flawOf({ status, headers, body }: RawAnswer): string | undefined {
   // The model server's own status and words.
   if (headers.has("x-task-status")) return undefined;
+  // A head of more than a model server takes breaks off what goes straight to it.
+  if (status === 502 && parse(body)?.["code"] === "SERVER_BAD_GATEWAY") return undefined;
   if (!DECLARED.has(status)) return `status ${status}`;
   if (status < 400 || body.byteLength === 0) return undefined;
   const type = headers.get("content-type");
