@@ -1,5 +1,5 @@
 import { GatewayError, type PassedAnswer, type PassRequest } from "@modelgate/core";
-import { methodNotAllowed, problem } from "../answers.ts";
+import { methodNotAllowed, notFound, problem } from "../answers.ts";
 import type { HttpContext } from "../context.ts";
 import { ClientGone, Refused, type RequestView, type ResponseView, type Route } from "../exchange.ts";
 import { LimitedBody, payloadTooLarge } from "../limited-body.ts";
@@ -27,6 +27,8 @@ export function passRoute(context: HttpContext): Route {
   const toServer = createPassHeaders(options);
 
   return async (request, [given = "", path = ""]) => {
+    // Somebody who resolves the path takes it for one outside of all models.
+    if (given === "." || given === "..") return notFound;
     const isUpgrade = asksForWebSocket(request);
     if (isUpgrade && !request.canUpgrade) return noTunnel;
     if (request.method === "TRACE") return noTrace;

@@ -231,6 +231,14 @@ describe.each(HOSTS)("straight to a server over $host", ({ host, open }) => {
     if (host === "node:http") {
       const climbing = await call(opened.url, "/models/nlp/a/../../secret");
       expect(climbing.status).toBeGreaterThanOrEqual(400);
+      for (const path of [
+        "/models/../secret",
+        "/models/%2e%2E/secret",
+        "/models/./secret",
+        "/models/%2e/secret",
+      ]) {
+        expect((await call(opened.url, path)).status, path).toBe(404);
+      }
     }
     expect(origin.seen).toEqual([]);
   });
