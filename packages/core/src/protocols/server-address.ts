@@ -8,8 +8,23 @@ export interface ServerAddress {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** More servers than a gateway has. */
+const MOST_KEPT = 1_000;
+
+/** What addresses came to: each is asked for by every call. */
+const kept = new Map<string, ServerAddress>();
+
 /** Takes `url` apart. `undefined` when it is not an address that can be called. */
 export function parseServerAddress(url: string): ServerAddress | undefined {
+  const known = kept.get(url);
+  if (known !== undefined) return known;
+  if (kept.size >= MOST_KEPT) kept.clear();
+  const address = parse(url);
+  if (address !== undefined) kept.set(url, address);
+  return address;
+}
+
+function parse(url: string): ServerAddress | undefined {
   if (!URL.canParse(url)) return undefined;
   const parsed = new URL(url);
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") return undefined;
