@@ -2,7 +2,7 @@ import { describe, it } from "vitest";
 import { compareLedgers } from "../support/compare-ledgers.ts";
 import { freeze, newDirectory, openStore } from "./store-fixture.ts";
 
-const SEEDS = Number(process.env["MODELGATE_SEEDS"] ?? 200);
+const SEEDS = Number(process.env["MODELGATE_SEEDS"] ?? 120);
 const FIRST = Number(process.env["MODELGATE_FIRST_SEED"] ?? 1);
 const GROUPS = 10;
 

@@ -19,14 +19,14 @@ describe("modelgate backup", { timeout: 60_000 }, () => {
   it("copies what was accepted before it began, and a gateway on the copy brings all of it to its end", async () => {
     const { url, running } = await fixture.serve();
     const load = new Load(url);
-    await load.until(30);
+    await load.until(20);
     const first = await backup(target, "--json");
     expect(first.code, first.stderr).toBe(0);
     const { copied } = JSON.parse(first.stdout);
     expect(copied).toBeGreaterThan(0);
 
     // Again into the same directory: what was there is kept, and everything since is added.
-    await load.until(load.accepted.length + 30);
+    await load.until(load.accepted.length + 20);
     const before = load.accepted;
     const second = await backup(target, "--json");
     expect(second.code, second.stderr).toBe(0);

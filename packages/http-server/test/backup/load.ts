@@ -50,7 +50,7 @@ export class Load {
       const answer = await call(this.#url, "/models/nlp/tasks/process", { method: "POST", headers, body });
       expect(answer.status, answer.text).toBe(200);
       this.#accepted.push({ id: answer.json.uuid, result });
-      await sleep(15);
+      await sleep(100);
     }
   }
 }
