@@ -1,6 +1,7 @@
 // Every bench in its shortest form, so that none of them rots: `npm run bench:short`. A missed bar is told and no failure
 // here, because so short a run on a busy machine measures nothing; a bench that cannot run is one.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { MISSED } from "./lib/ratios.mjs";
 
@@ -34,21 +35,48 @@ const forms = [
   ["docker/run.mjs", "--tries", "4", "--pairs", "1", "--idle-seconds", "2", "--created", "16"],
 ];
 
-let failed = 0;
-let hasBundled = false;
-for (const [file, ...args] of forms) {
-  console.log(`\n# node bench/${file} ${args.join(" ")}`);
+/** Longest that one may take beside another. */
+const LIMIT_MS = 240_000;
+/** They are run to see that they run, and each waits for much: so two run side by side. */
+const LANES = 2;
+
+/** Runs one; resolves to whether it ran, and prints what it said when it has ended. */
+async function run([file, ...args], env) {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const { status, signal } = spawnSync(process.execPath, [path, ...args], {
-    stdio: ["ignore", "inherit", "inherit"],
-    timeout: 180_000,
-    env: { ...process.env, BENCH_BUNDLED: hasBundled ? "1" : "" },
+  const beganMs = performance.now();
+  const child = spawn(process.execPath, [path, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: LIMIT_MS,
+    env: { ...process.env, ...env },
   });
-  // The benches of one folder, which follow one another, share what the first of them has bundled.
-  hasBundled ||= file.startsWith("queue/");
-  if (status === 0 || status === MISSED) continue;
-  failed += 1;
-  console.error(`bench/${file} ended with ${signal ?? status}`);
+  const said = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece) => said.push(piece));
+  const [code, signal] = await once(child, "close");
+  const seconds = Math.round((performance.now() - beganMs) / 1000);
+  console.log(`\n# node bench/${file} ${args.join(" ")} (${seconds} s)\n${Buffer.concat(said)}`);
+  if (code === 0 || code === MISSED) return true;
+  console.error(`bench/${file} ended with ${signal ?? code}`);
+  return false;
 }
+
+/** The benches of a folder follow one another; those of the queue share what the first of them has bundled. */
+const folders = new Map();
+for (const form of forms) {
+  const [folder] = form[0].split("/");
+  folders.set(folder, [...(folders.get(folder) ?? []), form]);
+}
+// What takes longest comes first, so that nothing is left to run alone.
+const rank = ([[file]], { length }) => (file.startsWith("docker/") ? 10 : 0) + length;
+const waiting = [...folders.values()].sort((one, other) => rank(other, other) - rank(one, one));
+let failed = 0;
+async function lane() {
+  for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) {
+    for (const [at, form] of group.entries()) {
+      const isBundled = at > 0 && form[0].startsWith("queue/");
+      if (!(await run(form, { BENCH_BUNDLED: isBundled ? "1" : "" }))) failed += 1;
+    }
+  }
+}
+await Promise.all(Array.from({ length: LANES }, lane));
 console.log(`\n${forms.length - failed} of ${forms.length} benches ran`);
 process.exitCode = failed > 0 ? 1 : 0;
