@@ -3,18 +3,25 @@ import { type Answer, eventStreamType, text } from "../http/answer.ts";
 import { parseText } from "../http/parse.ts";
 import { QueryReader } from "../http/query.ts";
 import { requestInQuery } from "./generation-request.ts";
-import type { Model, WorkRoute } from "./model.ts";
+import type { Model, WorkRequest, WorkRoute } from "./model.ts";
 
 const noPrompt = "ERROR: No prompt text provided\n";
 
+/** What both routes of CMS read of a request. */
+function readPrompt({ body, contentType, query }: WorkRequest) {
+  const reader = new QueryReader(query);
+  const headers = { "x-cms-tracking-id": reader.trackingId() };
+  const request = requestInQuery(reader, parseText(body, contentType));
+  const wantsUsage = reader.flag("include_usage");
+  reader.check();
+  return { request, headers, wantsUsage };
+}
+
 /** `/generate` of CMS: a text goes in, and the text that follows comes out whole. */
 export function generateRoute(generator: Generator): WorkRoute {
-  return ({ model, route, body, contentType, query }) => {
-    const reader = new QueryReader(query);
-    const headers = { "x-cms-tracking-id": reader.trackingId() };
-    const request = requestInQuery(reader, parseText(body, contentType));
-    const wantsUsage = reader.flag("include_usage");
-    reader.check();
+  return (work) => {
+    const { model, route } = work;
+    const { request, headers, wantsUsage } = readPrompt(work);
     return {
       texts: [request.prompt],
       answer: async (signal) => {
@@ -31,12 +38,9 @@ export function generateRoute(generator: Generator): WorkRoute {
 
 /** `/stream/generate` of CMS: the same, token by token, and at the end what was used, as text. */
 export function generateStreamRoute(generator: Generator): WorkRoute {
-  return ({ model, route, body, contentType, query }) => {
-    const reader = new QueryReader(query);
-    const headers = { "x-cms-tracking-id": reader.trackingId() };
-    const request = requestInQuery(reader, parseText(body, contentType));
-    const wantsUsage = reader.flag("include_usage");
-    reader.check();
+  return (work) => {
+    const { model, route } = work;
+    const { request, headers, wantsUsage } = readPrompt(work);
     return {
       texts: [request.prompt],
       answer: async (signal) => {

@@ -1,17 +1,17 @@
 import type { ServerAnswer } from "../contracts/server-protocol.ts";
 import { instanceMark } from "../instance-marks.ts";
+import { announcedSize } from "./announced-size.ts";
 import type { ExchangeResult } from "./exchange.ts";
 
 export type Answered = Extract<ExchangeResult, { kind: "answered" }>;
 
 /** What the server said, with its body still to be read. */
 export function answerOf(answered: Answered): ServerAnswer {
-  const length = headerOf(answered, "content-length");
   return {
     status: answered.status,
     contentType: headerOf(answered, "content-type"),
     disposition: headerOf(answered, "content-disposition"),
-    sizeBytes: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
+    sizeBytes: announcedSize(headerOf(answered, "content-length")),
     body: answered.body,
   };
 }

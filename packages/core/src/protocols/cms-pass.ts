@@ -3,6 +3,7 @@ import type { OperationOptions } from "../contracts/common.ts";
 import type { PassedAnswer, PassedRequest, PassOutcome } from "../contracts/server-protocol.ts";
 import { GatewayError } from "../errors.ts";
 import { abortOf } from "../late-abort.ts";
+import { announcedSize } from "./announced-size.ts";
 import { type Answered, headerOf } from "./answered.ts";
 import { type CmsLogins, deniedAnswer, sendAuthorized } from "./cms-logins.ts";
 import type { ExchangeResult } from "./exchange.ts";
@@ -58,7 +59,7 @@ export async function passCms(
   const answer: PassedAnswer = {
     status: result.status,
     headers: answerHeaders(result.rawHeaders),
-    sizeBytes: announced(result),
+    sizeBytes: announcedSize(headerOf(result, "content-length")),
     body: result.body,
   };
   return { kind: "answered", answer, busy: busyOf(result, context) };
@@ -79,11 +80,6 @@ export function authorizationOf(
 ): Readonly<Record<string, string>> {
   const authorization = headers?.["authorization"];
   return authorization === undefined ? {} : { authorization };
-}
-
-function announced(answered: Answered): number | undefined {
-  const text = headerOf(answered, "content-length");
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 // A 503 or 429 without a time may be about this route or this caller alone.

@@ -6,6 +6,7 @@ import type { OperationOptions } from "../contracts/common.ts";
 import type { HeaderList, PassedRequest, UpgradeOutcome } from "../contracts/server-protocol.ts";
 import { GatewayError } from "../errors.ts";
 import { type AbortSource, abortOf } from "../late-abort.ts";
+import { announcedSize } from "./announced-size.ts";
 import { AnswerBody, brokeOff } from "./answer-body.ts";
 import { type CmsLogins, sendAuthorized } from "./cms-logins.ts";
 import { authorizationOf, checkPassed } from "./cms-pass.ts";
@@ -151,7 +152,12 @@ export class UpgradeClient {
         body = bodyOf(response, call, this.#clock, request.idleTimeoutMs);
         response.once("close", finish);
         const headers = answerHeaders(response.rawHeaders);
-        const answer = { status: response.statusCode ?? 0, headers, sizeBytes: announced(response), body };
+        const answer = {
+          status: response.statusCode ?? 0,
+          headers,
+          sizeBytes: announcedSize(response.headers["content-length"]),
+          body,
+        };
         resolve({ kind: "answered", answer });
       });
       call.end();
@@ -170,7 +176,10 @@ function bodyOf(
     resume: () => response.resume(),
     abort: () => call.destroy(),
   };
-  const body = new AnswerBody(source, clock, announced(response), { idleTimeoutMs, receivesRest: false });
+  const body = new AnswerBody(source, clock, announcedSize(response.headers["content-length"]), {
+    idleTimeoutMs,
+    receivesRest: false,
+  });
   response.on("data", (chunk: Buffer) => body.receive(chunk));
   response.once("end", () => body.complete());
   response.on("error", () => {});
@@ -182,11 +191,6 @@ function bodyOf(
 function upgradedHeaders(response: IncomingMessage): HeaderList {
   const upgrade = response.headers.upgrade ?? "websocket";
   return [["Upgrade", upgrade], ["Connection", "Upgrade"], ...answerHeaders(response.rawHeaders)];
-}
-
-function announced(response: IncomingMessage): number | undefined {
-  const text = response.headers["content-length"];
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 function brokenReason(error: Error): "reset" | "bad_gateway" {

@@ -3,6 +3,7 @@ import type { Clock } from "../contracts/clock.ts";
 import type { ByteStream } from "../contracts/common.ts";
 import { GatewayError } from "../errors.ts";
 import type { AbortSource } from "../late-abort.ts";
+import { announcedSize } from "./announced-size.ts";
 import { AnswerBody, type BodyReading, brokeOff } from "./answer-body.ts";
 import type { PayloadStream } from "./payload-stream.ts";
 
@@ -135,7 +136,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
       resume: () => controller.resume(),
       abort: () => controller.abort(new Error("not wanted any more")),
     };
-    this.#body = new AnswerBody(source, this.#clock, announcedSize(headers), this.#request.reading);
+    this.#body = new AnswerBody(
+      source,
+      this.#clock,
+      announcedSize(headers["content-length"]),
+      this.#request.reading,
+    );
     const rawHeaders = Array.isArray(controller.rawHeaders) ? controller.rawHeaders : [];
     this.#settle({ kind: "answered", status, headers, rawHeaders, body: this.#body });
   }
@@ -173,11 +179,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#payload?.destroy();
     this.#onEnd(this);
   }
-}
-
-function announcedSize(headers: Readonly<Record<string, string | string[] | undefined>>): number | undefined {
-  const text = headers["content-length"];
-  return typeof text === "string" && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 function codeOf(error: Error): string {

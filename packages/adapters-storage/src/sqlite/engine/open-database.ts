@@ -5,7 +5,7 @@ import { type Database, type DriverName, openDriver } from "../driver.ts";
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from "../schema.ts";
 import { whenFree } from "./fair-lock.ts";
 
-const FILE_NAME = "modelgate.db";
+export const FILE_NAME = "modelgate.db";
 
 /** Negative means KiB. What is kept in memory is bounded by this, however much waits. */
 const CACHE_KIB = 16 * 1024;

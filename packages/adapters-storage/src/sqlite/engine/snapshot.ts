@@ -6,8 +6,8 @@ import { APPLICATION_ID } from "../schema.ts";
 import { toGatewayError } from "../sqlite-error.ts";
 import { toWireError, type WireError } from "../wire.ts";
 import { whenFree } from "./fair-lock.ts";
+import { FILE_NAME } from "./open-database.ts";
 
-const FILE_NAME = "modelgate.db";
 /** Only the very first look at a database may have to wait; reading never does. */
 const BUSY_MS = 10_000;
 

@@ -1,3 +1,4 @@
+import { sleep } from "../../clock.ts";
 import type { Clock } from "../../contracts/clock.ts";
 import type { OperationOptions } from "../../contracts/common.ts";
 import type {
@@ -202,7 +203,7 @@ export class DirectWork {
         if (tried.size === 0) throw noSlot(model, this.#slots.hasServer(wish));
         const leftMs = untilMs - this.#clock.monotonic();
         if (leftMs <= 0) throw unreachable(model);
-        await this.#pause(Math.min(leftMs, RETRY_MS), abort);
+        await sleep(this.#clock, Math.min(leftMs, RETRY_MS), abort.signal);
         tried.clear();
         continue;
       }
@@ -328,19 +329,6 @@ export class DirectWork {
     const pass = this.#protocols.find((protocol) => protocol.name === name)?.pass;
     if (pass === undefined) throw new GatewayError("UNSUPPORTED", `the protocol "${name}" passes nothing on`);
     return pass;
-  }
-
-  #pause(delayMs: number, abort: AbortSource): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const stopListening = abort.onAbort(() => {
-        cancel();
-        reject(abort.reason);
-      });
-      const cancel = this.#clock.after(delayMs, () => {
-        stopListening();
-        resolve();
-      });
-    });
   }
 }
 
